@@ -1,0 +1,137 @@
+"""The one exception that crosses the border of a call, and the stages it can name."""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """Where in a call something went wrong."""
+
+    PREPARE = "prepare"
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    SEND = "send"
+    WAIT = "wait"
+    READ = "read"
+    PARSE = "parse"
+
+    @property
+    def label(self) -> str:
+        """The words the console shows."""
+        return _STAGE_LABELS[self]
+
+
+_STAGE_LABELS = {
+    Stage.PREPARE: "Preparing the request",
+    Stage.RESOLVE: "Resolving the name",
+    Stage.CONNECT: "Connecting",
+    Stage.TLS: "Securing the connection (TLS)",
+    Stage.SEND: "Sending the request",
+    Stage.WAIT: "Waiting for the answer",
+    Stage.READ: "Reading the response",
+    Stage.PARSE: "Understanding the response",
+}
+
+
+class ErrorKind(StrEnum):
+    """Every way in which a call can fail; the value is the code that APIs and traces show."""
+
+    TEMPLATE_INVALID = "template_invalid"
+    UNKNOWN_VARIABLE = "unknown_variable"
+    MISSING_VARIABLE = "missing_variable"
+    BAD_VALUE = "bad_value"
+    BODY_TOO_LARGE = "body_too_large"
+    NEEDS_CREDENTIALS = "needs_credentials"
+    URL_INVALID = "url_invalid"
+    URL_NOT_ALLOWED = "url_not_allowed"
+    NAME_NOT_RESOLVED = "name_not_resolved"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECT_FAILED = "connect_failed"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS_FAILED = "tls_failed"
+    DISCONNECTED = "disconnected"
+    CANCELLED = "cancelled"
+    FIRST_BYTE_TIMEOUT = "first_byte_timeout"
+    TIMEOUT = "timeout"
+    PROTOCOL_ERROR = "protocol_error"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    RESPONSE_TOO_LARGE = "response_too_large"
+    DECODE_FAILED = "decode_failed"
+    REDIRECT = "redirect"
+    UPSTREAM_AUTH = "upstream_auth"
+    UPSTREAM_RATE_LIMITED = "upstream_rate_limited"
+    UPSTREAM_ERROR = "upstream_error"
+    UPSTREAM_REFUSED = "upstream_refused"
+    NOT_JSON = "not_json"
+    OUTPUT_PATH_NO_MATCH = "output_path_no_match"
+
+
+_STAGES = {
+    Stage.PREPARE: {
+        ErrorKind.TEMPLATE_INVALID,
+        ErrorKind.UNKNOWN_VARIABLE,
+        ErrorKind.MISSING_VARIABLE,
+        ErrorKind.BAD_VALUE,
+        ErrorKind.BODY_TOO_LARGE,
+        ErrorKind.NEEDS_CREDENTIALS,
+        ErrorKind.URL_INVALID,
+        ErrorKind.URL_NOT_ALLOWED,
+    },
+    Stage.RESOLVE: {ErrorKind.NAME_NOT_RESOLVED},
+    Stage.CONNECT: {ErrorKind.CONNECTION_REFUSED, ErrorKind.CONNECT_FAILED, ErrorKind.CONNECT_TIMEOUT},
+    Stage.TLS: {ErrorKind.TLS_FAILED},
+    Stage.SEND: {ErrorKind.DISCONNECTED},
+    Stage.WAIT: {ErrorKind.FIRST_BYTE_TIMEOUT, ErrorKind.CANCELLED},
+    Stage.READ: {
+        ErrorKind.TIMEOUT,
+        ErrorKind.PROTOCOL_ERROR,
+        ErrorKind.HEADERS_TOO_LARGE,
+        ErrorKind.RESPONSE_TOO_LARGE,
+        ErrorKind.DECODE_FAILED,
+        ErrorKind.REDIRECT,
+        ErrorKind.UPSTREAM_AUTH,
+        ErrorKind.UPSTREAM_RATE_LIMITED,
+        ErrorKind.UPSTREAM_ERROR,
+        ErrorKind.UPSTREAM_REFUSED,
+    },
+    Stage.PARSE: {ErrorKind.NOT_JSON, ErrorKind.OUTPUT_PATH_NO_MATCH},
+}
+_STAGE_OF = {kind: stage for stage, kinds in _STAGES.items() for kind in kinds}
+
+
+def stage_of(kind: ErrorKind) -> Stage:
+    """The stage of a call to which a failure belongs."""
+    return _STAGE_OF[kind]
+
+
+class ProviderError(Exception):
+    """A call, or the preparation of one, failed.
+
+    `message` is a sentence for the reader, `hint` says what to try, `provider_message` is what the provider said ("" where it
+    said nothing), `retry_after` is in seconds.
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        message: str,
+        hint: str = "",
+        *,
+        retryable: bool = False,
+        status: int | None = None,
+        provider_message: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.hint = hint
+        self.retryable = retryable
+        self.status = status
+        self.provider_message = provider_message
+        self.retry_after = retry_after
+
+    @property
+    def stage(self) -> Stage:
+        """The stage to show with this failure."""
+        return stage_of(self.kind)
