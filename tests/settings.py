@@ -11,3 +11,7 @@ from config.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+    # A file, as in use: an in-memory database shared by threads knows neither WAL nor the busy timeout.
+    DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["PATCHBAY_DATA_DIR"], "test.sqlite3")}  # noqa: F405
