@@ -66,5 +66,3 @@ def public_key(key_id: str) -> Ed25519PublicKey:
 def public_key_text(key_id: str) -> str:
     """The public key's 32 bytes as URL-safe base64: what a reviewer keeps."""
     return encode(public_key(key_id).public_bytes(Encoding.Raw, PublicFormat.Raw))
-
-

@@ -81,4 +81,3 @@ class AuditCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.chain}/{self.sequence}"
-

@@ -8,20 +8,26 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 EVENT, HEAD, CHECKPOINT = "audit_auditevent", "audit_chainhead", "audit_auditcheckpoint"
 
+
+def _before_insert(table: str, same: str, reaction: str) -> str:
+    return f"BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) {reaction}"  # noqa: S608 - our own constants
+
+
+_REFUSED = "BEGIN SELECT RAISE(ABORT, 'refused: the audit log is append-only'); END"
+_IGNORED = "BEGIN SELECT RAISE(IGNORE); END"
+_SAME_NUMBER = "id = NEW.id OR (chain = NEW.chain AND sequence = NEW.sequence)"
 _SQLITE = {
-    "audit_event_no_update": f"BEFORE UPDATE ON {EVENT} BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
-    "audit_event_no_delete": f"BEFORE DELETE ON {EVENT} BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
-    # INSERT OR REPLACE removes the old row without firing the delete trigger.
-    "audit_event_no_replace": f"BEFORE INSERT ON {EVENT} WHEN EXISTS (SELECT 1 FROM {EVENT} WHERE id = NEW.id"
-    " OR (chain = NEW.chain AND sequence = NEW.sequence)) BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END",
-    "audit_head_forward": f"BEFORE UPDATE ON {HEAD} WHEN NEW.sequence <> OLD.sequence + 1 OR NEW.chain <> OLD.chain"
-    " BEGIN SELECT RAISE(ABORT, 'an audit chain only grows, by one'); END",
-    "audit_head_no_delete": f"BEFORE DELETE ON {HEAD} BEGIN SELECT RAISE(ABORT, 'an audit chain only grows, by one'); END",
-    "audit_head_no_replace": f"BEFORE INSERT ON {HEAD} WHEN EXISTS (SELECT 1 FROM {HEAD} WHERE chain = NEW.chain) BEGIN SELECT RAISE(IGNORE); END",
-    "audit_checkpoint_no_update": f"BEFORE UPDATE ON {CHECKPOINT} BEGIN SELECT RAISE(ABORT, 'audit checkpoints are append-only'); END",
-    "audit_checkpoint_no_delete": f"BEFORE DELETE ON {CHECKPOINT} BEGIN SELECT RAISE(ABORT, 'audit checkpoints are append-only'); END",
-    "audit_checkpoint_no_replace": f"BEFORE INSERT ON {CHECKPOINT} WHEN EXISTS (SELECT 1 FROM {CHECKPOINT} WHERE id = NEW.id"
-    " OR (chain = NEW.chain AND sequence = NEW.sequence)) BEGIN SELECT RAISE(IGNORE); END",
+    "audit_event_no_update": f"BEFORE UPDATE ON {EVENT} {_REFUSED}",
+    "audit_event_no_delete": f"BEFORE DELETE ON {EVENT} {_REFUSED}",
+    "audit_head_forward": f"BEFORE UPDATE ON {HEAD} WHEN NEW.sequence <> OLD.sequence + 1 OR NEW.chain <> OLD.chain {_REFUSED}",
+    "audit_head_no_delete": f"BEFORE DELETE ON {HEAD} {_REFUSED}",
+    "audit_checkpoint_no_update": f"BEFORE UPDATE ON {CHECKPOINT} {_REFUSED}",
+    "audit_checkpoint_no_delete": f"BEFORE DELETE ON {CHECKPOINT} {_REFUSED}",
+    # INSERT OR REPLACE removes the row in its way without firing a delete trigger, so an insert in place of a row is stopped first.
+    # Heads and checkpoints are written with INSERT OR IGNORE, where a row in the way is no error.
+    "audit_event_no_replace": _before_insert(EVENT, _SAME_NUMBER, _REFUSED),
+    "audit_head_no_replace": _before_insert(HEAD, "chain = NEW.chain", _IGNORED),
+    "audit_checkpoint_no_replace": _before_insert(CHECKPOINT, _SAME_NUMBER, _IGNORED),
 }
 _FUNCTION = "audit_refuse"
 _CREATE_FUNCTION = f"""

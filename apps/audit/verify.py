@@ -76,7 +76,7 @@ def _end_of(chain: str) -> _End:
 
 def _rows(chain: str, last: int, progress: Callable[[int], None]) -> Iterator[dict[str, object]]:
     """Events up to `last` in order, fetched by key in batches: no long transaction, no server-side cursor, no large result."""
-    sequence, count = 0, 0
+    sequence, count = -1, 0  # a forged event 0 is to be seen as well
     while True:
         events = AuditEvent.objects.filter(chain=chain, sequence__gt=sequence, sequence__lte=last).order_by("sequence")
         batch = list(events.values(*COLUMNS)[:BATCH])
@@ -104,7 +104,7 @@ def _check_point(checkpoint: AuditCheckpoint | None, found: str) -> None:
     if problem := signature_problem(checkpoint):
         raise _Broken(checkpoint.sequence, problem)
     if checkpoint.hash != found:
-        raise _Broken(checkpoint.sequence, f"Event {checkpoint.sequence} is not the one that a signed checkpoint names: the chain was rewritten.")
+        raise _Broken(checkpoint.sequence, f"Event {checkpoint.sequence} is not what a signed checkpoint names: rewritten.")
 
 
 def _check_end(checked: int, last_hash: str, end: _End) -> None:
