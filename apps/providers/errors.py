@@ -135,3 +135,11 @@ class ProviderError(Exception):
     def stage(self) -> Stage:
         """The stage to show with this failure."""
         return stage_of(self.kind)
+
+
+class VariableError(ProviderError):
+    """A template variable is unknown, missing or holds what it may not; `variable` is its name, for the form to point at."""
+
+    def __init__(self, kind: ErrorKind, variable: str, message: str, hint: str = "") -> None:
+        super().__init__(kind, message, hint)
+        self.variable = variable

@@ -8,6 +8,7 @@ from apps.providers.types import JsonValue
 
 MAX_DEPTH = 200
 MAX_DIGITS = 4300
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -17,15 +18,21 @@ def parse_json(body: bytes) -> JsonValue:
     if not text.strip(" \t\r\n"):
         raise _not_json("The response is empty where a JSON document was expected.")
     try:
+        return parse_text(text)
+    except ValueError as problem:
+        raise _not_json(f"The response is not usable JSON: {problem}.", _hint_for(text)) from None
+
+
+def parse_text(text: str) -> JsonValue:
+    """The value that a JSON text holds, within the bounds of C3. Raises ValueError with the reason as half a sentence."""
+    try:
         value: JsonValue = json.loads(text, parse_int=_whole_number, parse_float=_decimal_number, parse_constant=_refuse_constant)
     except json.JSONDecodeError as problem:
-        raise _not_json(f"The response is not JSON: {_reason(problem)}.", _hint_for(text)) from None
+        raise ValueError(_reason(problem)) from None
     except RecursionError:
-        raise _too_deep() from None
-    except ValueError as problem:
-        raise _not_json(f"The response is not usable JSON: {problem}.") from None
+        raise ValueError(_TOO_DEEP) from None
     if depth_exceeds(value, MAX_DEPTH):
-        raise _too_deep()
+        raise ValueError(_TOO_DEEP)
     return value
 
 
@@ -96,15 +103,11 @@ def _reason(problem: json.JSONDecodeError) -> str:
 
 def _hint_for(text: str) -> str:
     start = text.lstrip()[:100].lower()
-    if start.startswith(("<!doctype", "<html", "<?xml", "<")):
+    if start.startswith("<"):
         return "The server answered with a web page: check the path of the endpoint URL."
     if start.startswith(("data:", "event:", ":")):
         return "The server answered with a stream of events: switch streaming off in the body."
     return "Look at the response as text to see what the server sent."
-
-
-def _too_deep() -> ProviderError:
-    return _not_json(f"The response is nested more than {MAX_DEPTH} levels deep.")
 
 
 def _not_json(message: str, hint: str = "") -> ProviderError:
