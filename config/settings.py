@@ -48,19 +48,19 @@ TRUSTED_PROXIES = env.int("PATCHBAY_TRUSTED_PROXIES", default=0)  # how many pro
 PATCHBAY_CA_FILE = env.str("PATCHBAY_CA_FILE", default="")  # a private CA, added to the public ones for calls out
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "apps.accounts.apps.PlatformAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "allauth",
     "allauth.account",
     "allauth.mfa",
     "django_filters",
     "django_htmx",
-    "django_structlog",
     "apps.core",
     "apps.audit",
     "apps.egress",
@@ -73,10 +73,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.core.logging.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "apps.accounts.middleware.WorkspaceMiddleware",
+    "apps.accounts.middleware.SessionLimitsMiddleware",
     "apps.core.access.AccessMiddleware",
 ]
 
@@ -110,6 +111,8 @@ TEMPLATES = [
         },
     }
 ]
+
+FORM_RENDERER = "apps.core.forms.Renderer"
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'patchbay.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -147,6 +150,16 @@ SESSION_COOKIE_AGE = env.int("PATCHBAY_SESSION_SECONDS", default=12 * 3600)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+PATCHBAY_ADMIN_IDLE_SECONDS = env.int("PATCHBAY_ADMIN_IDLE_SECONDS", default=30 * 60)  # owners, admins and platform staff
+PATCHBAY_ADMIN_SESSION_SECONDS = env.int("PATCHBAY_ADMIN_SESSION_SECONDS", default=12 * 3600)  # the same, however busy
+PATCHBAY_ADMIN_MFA = env.bool("PATCHBAY_ADMIN_MFA", default=PRODUCTION)  # a second factor for the platform admin
+ADMIN_PATH = env.str("PATCHBAY_ADMIN_PATH", default="platform-admin/").strip("/") + "/"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # before a second factor is changed (07 D5)
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # people are made by administrators; there is no e-mail verification to wait for
+MFA_TOTP_ISSUER = "Patchbay"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
 
@@ -162,6 +175,7 @@ SECURE_CSP = {
     "base-uri": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
 }
+PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), clipboard-write=(self)"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -175,6 +189,22 @@ if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
     SECURE_HSTS_SECONDS = env.int("PATCHBAY_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+
+# One JSON line per event on standard error, redacted (07 A9, A10). uvicorn's access log holds queries, so the request line is our own.
+LOGGING_CONFIG = "apps.core.logging.configure"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "apps.core.logging.json_formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}, "null": {"class": "logging.NullHandler"}},
+    "root": {"handlers": ["stderr"], "level": env.str("PATCHBAY_LOG_LEVEL", default="INFO").upper()},
+    "loggers": {
+        "django": {"level": "INFO", "handlers": [], "propagate": True},
+        "django.server": {"handlers": ["null"], "propagate": False},
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.access": {"handlers": ["null"], "propagate": False},
+    },
+}
 
 LANGUAGE_CODE = "en"
 USE_I18N = True

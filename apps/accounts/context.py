@@ -1,0 +1,91 @@
+"""What the app shell shows on every page: workspace switcher, navigation, theme."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from apps.accounts import queries
+from apps.accounts.models import User, Workspace
+from apps.accounts.permissions import Can, Permission
+from apps.core.theme import theme_of
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """An entry of the main navigation; left out for those without the permission, and while its app is not installed."""
+
+    label: str
+    url_name: str
+    permission: Permission
+    section: str  # the URL namespace in which the item is the current one
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    label: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceGroup:
+    """One heading of the switcher with its workspaces."""
+
+    organization: str
+    workspaces: list[Workspace]
+
+
+NAVIGATION = (
+    NavItem("Models", "external_models:model_list", Permission.VIEW_MODELS, "external_models"),
+    NavItem("Audit", "audit:event_list", Permission.READ_AUDIT, "audit"),
+)
+# Pages of these namespaces belong to the Models section.
+MODEL_SECTIONS = frozenset({"external_models", "connections", "onboarding"})
+
+
+def resolve_or_none(name: str, **kwargs: str) -> str | None:
+    try:
+        return reverse(name, kwargs=kwargs)
+    except NoReverseMatch:
+        return None
+
+
+def navigation(request: HttpRequest) -> list[NavLink]:
+    workspace: Workspace | None = getattr(request, "workspace", None)
+    if workspace is None:
+        return []
+    match = request.resolver_match
+    here = match.namespace if match else ""
+    section = "external_models" if here in MODEL_SECTIONS else here
+    held: frozenset[Permission] = getattr(request, "permissions", frozenset())
+    found = [(item, resolve_or_none(item.url_name, workspace=workspace.slug)) for item in NAVIGATION if item.permission in held]
+    return [NavLink(item.label, url, item.section == section) for item, url in found if url]
+
+
+def grouped(workspaces: Iterable[Workspace]) -> list[WorkspaceGroup]:
+    groups: dict[str, list[Workspace]] = {}
+    for workspace in workspaces:
+        groups.setdefault(workspace.organization, []).append(workspace)
+    return [WorkspaceGroup(organization, members) for organization, members in sorted(groups.items())]
+
+
+def workspace_groups(request: HttpRequest) -> list[WorkspaceGroup]:
+    user = getattr(request, "user", None)
+    return grouped(queries.workspaces_of(user)) if isinstance(user, User) else []
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Lazy where it costs a query: fragments never ask."""
+    return {
+        "workspace": getattr(request, "workspace", None),
+        "membership": getattr(request, "membership", None),
+        "can": Can(getattr(request, "permissions", frozenset())),
+        "theme": theme_of(request),
+        "nav_links": SimpleLazyObject(lambda: navigation(request)),
+        "workspace_groups": SimpleLazyObject(lambda: workspace_groups(request)),
+        "request_id": getattr(request, "request_id", ""),
+    }

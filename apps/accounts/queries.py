@@ -1,0 +1,23 @@
+"""Reads of people and workspaces."""
+
+from django.db.models import QuerySet
+
+from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.permissions import Role
+
+
+def membership_in(user: User, slug: str) -> Membership | None:
+    """The person's membership of the workspace with this slug, workspace included; None for foreign and for missing ones alike (D2)."""
+    return Membership.objects.select_related("workspace").filter(user=user, workspace__slug=slug).first()
+
+
+def workspaces_of(user: User) -> QuerySet[Workspace]:
+    return Workspace.objects.filter(memberships__user=user).order_by("name")
+
+
+def list_members(workspace: Workspace) -> QuerySet[Membership]:
+    return Membership.objects.filter(workspace=workspace).select_related("user").order_by("user__name")
+
+
+def owner_count(workspace: Workspace) -> int:
+    return Membership.objects.filter(workspace=workspace, role=Role.OWNER).count()

@@ -1,0 +1,14 @@
+"""Who is calling, seen past our own proxies and no further."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_ip(request: HttpRequest) -> str:
+    """The caller's address. X-Forwarded-For counts from the right, as many entries as there are trusted proxies: anybody can write the rest."""
+    remote = request.META.get("REMOTE_ADDR", "") or ""
+    hops: int = settings.TRUSTED_PROXIES
+    if hops < 1:
+        return remote
+    forwarded = [entry.strip() for entry in request.headers.get("X-Forwarded-For", "").split(",") if entry.strip()]
+    return forwarded[-hops] if len(forwarded) >= hops else remote

@@ -1,0 +1,63 @@
+"""What a load balancer asks (spec 07 F6). Neither answer touches a session."""
+
+import threading
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from apps.core.access import public
+from apps.core.keyring import check_keys
+
+# Set when the process has been told to stop: no new work, while what runs may finish.
+stopping = threading.Event()
+
+
+@public
+def live(request: HttpRequest) -> HttpResponse:
+    """The process answers. Asks nothing, so that a database outage does not get every process restarted."""
+    return JsonResponse({"status": "ok"})
+
+
+@public
+def ready(request: HttpRequest) -> HttpResponse:
+    """Whether this process should get work: 200, or 503 with the checks that failed."""
+    checks = {"process": not stopping.is_set(), "secret_keys": _keys_work(), "database": _database_answers()}
+    # Asked only of a database that answers.
+    checks["migrations"] = checks["database"] and _migrated()
+    ok = all(checks.values())
+    body = {"status": "ok" if ok else "unavailable", "checks": {name: "ok" if passed else "failed" for name, passed in checks.items()}}
+    return JsonResponse(body, status=200 if ok else 503, headers={"Cache-Control": "no-store"})
+
+
+def _keys_work() -> bool:
+    try:
+        check_keys()
+    except ImproperlyConfigured:
+        return False
+    return True
+
+
+def _database_answers() -> bool:
+    try:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+_migrated_once = threading.Event()
+
+
+def _migrated() -> bool:
+    """Whether no migration of this release is waiting. True stays true for the life of a process, so the graph is built once."""
+    if not _migrated_once.is_set():
+        try:
+            executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                _migrated_once.set()
+        except DatabaseError:
+            return False
+    return _migrated_once.is_set()

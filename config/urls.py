@@ -1,0 +1,16 @@
+"""URL roots. Everything of a workspace is under /w/<slug>/ (apps.accounts.middleware.WorkspaceMiddleware)."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("health/", include("apps.core.urls")),
+    path("", include("apps.accounts.urls")),
+    path(settings.ADMIN_PATH, admin.site.urls),
+]
+
+handler400 = "apps.accounts.errors.bad_request"
+handler403 = "apps.accounts.errors.forbidden"
+handler404 = "apps.accounts.errors.not_found"
+handler500 = "apps.accounts.errors.server_error"
