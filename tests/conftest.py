@@ -1,3 +1,63 @@
-"""Fixtures for every test."""
+"""What every test has: the cast, a client for each of them, and no network beyond this machine."""
 
-pytest_plugins = ["tests.support.database"]
+import ipaddress
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from apps.accounts.models import User
+from tests.support.cast import Cast, make_cast
+
+type ClientFor = Callable[[User | None], Client]
+
+
+class NetworkSealed(Exception):
+    """A test tried to leave the machine. Not an OSError: no code under test may take it for an ordinary failure."""
+
+
+def _is_local(address: Any) -> bool:
+    if not isinstance(address, tuple):
+        return True  # a Unix socket
+    try:
+        return ipaddress.ip_address(str(address[0]).split("%")[0]).is_loopback
+    except ValueError:
+        return address[0] == "localhost"
+
+
+def _seal(event: str, args: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and not _is_local(args[1]):
+        raise NetworkSealed(f"tests may connect to this machine only, not to {args[1]!r}")
+
+
+# An audit hook sees every connect of every library in this process, and cannot be taken away again.
+sys.addaudithook(_seal)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> Iterator[None]:
+    """Rate limits of one test must not stop the next."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def client_for() -> ClientFor:
+    """A browser in which this person is signed in; None for nobody."""
+
+    def make(person: User | None) -> Client:
+        client = Client()
+        if person is not None:
+            client.force_login(person)
+        return client
+
+    return make
