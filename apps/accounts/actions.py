@@ -52,7 +52,7 @@ def create_user(
     workspace: Workspace | None = None,
     role: Role | None = None,
 ) -> User:
-    """A person, and with ``workspace`` and ``role`` their first membership. Raises AlreadyExists, or ValidationError for a weak password."""
+    """A person, with ``workspace`` and ``role`` a member of it. Raises AlreadyExists, or ValidationError for a weak password."""
     user = User(email=normalize_email(email), name=name.strip(), is_staff=is_staff)
     user.clean_fields(exclude=["password"])
     validate_password(password, user)

@@ -24,14 +24,14 @@ class PlatformAdminSite(admin.AdminSite):
         return isinstance(user, User) and user.is_active and user.is_staff and not lacks_second_factor(user)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Django admin sends whom it refuses here. There is one sign-in page in the product, with its limits and audit; this is not another."""
+        """Where Django admin sends whom it refuses. Not another sign-in page: the product has one, with its limits and audit."""
         user = request.user
         if not isinstance(user, User):
             return redirect_to_sign_in(request)
         if not user.is_staff:
             raise PermissionDenied("for platform staff")
         if lacks_second_factor(user):
-            toast(request, "Set up a second factor first", level="error", detail="The platform admin is open to staff with an authenticator app.")
+            toast(request, "Set up a second factor first", "error", detail="The platform admin is for staff with an authenticator app.")
             return redirect("mfa_activate_totp")
         return redirect("admin:index")
 

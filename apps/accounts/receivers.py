@@ -1,4 +1,6 @@
-"""Events inside django-allauth and django.contrib.auth. Their signals are those libraries' seams; our own business effects never use signals.
+"""Events inside django-allauth and django.contrib.auth.
+
+Their signals are those libraries' seams; our own business effects never use signals.
 
 Sign-in events stand in the platform's chain, see apps/accounts/adapter.py.
 """

@@ -82,5 +82,6 @@ def theme(request: HttpRequest) -> HttpResponse:
             response.delete_cookie(THEME_COOKIE)
         else:
             # Read by theme.js as well, so not HttpOnly; it says nothing about anybody.
-            response.set_cookie(THEME_COOKIE, form.cleaned_data["theme"], max_age=YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
+            chosen = form.cleaned_data["theme"]
+            response.set_cookie(THEME_COOKIE, chosen, max_age=YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
     return response

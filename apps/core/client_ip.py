@@ -5,7 +5,7 @@ from django.http import HttpRequest
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The caller's address. X-Forwarded-For counts from the right, as many entries as there are trusted proxies: anybody can write the rest."""
+    """X-Forwarded-For counts from the right, as many entries as there are trusted proxies: anybody can write the rest."""
     remote = request.META.get("REMOTE_ADDR", "") or ""
     hops: int = settings.TRUSTED_PROXIES
     if hops < 1:

@@ -1,0 +1,63 @@
+/* Dialogs: the server renders <dialog open data-modal>, a plain panel without script; promoted to a modal here.
+   Closing one with typed content asks first. Focus goes to the first invalid field, else to [autofocus], else where the browser puts it. */
+import { each } from "./each.js";
+
+const values = (dialog) => [...dialog.querySelectorAll("form")].map((form) => new URLSearchParams(new FormData(form))).join("&");
+const before = new WeakMap();
+
+function promote(dialog) {
+  if (dialog.matches(":modal")) return;
+  dialog.removeAttribute("open");
+  dialog.showModal();
+  (dialog.querySelector('[aria-invalid="true"]') ?? dialog.querySelector("[autofocus]"))?.focus();
+  // A refused form comes back with what was typed: that is still unsaved.
+  before.set(dialog, dialog.querySelector('[aria-invalid="true"]') ? null : values(dialog));
+}
+
+const isDirty = (dialog) => before.has(dialog) && before.get(dialog) !== values(dialog);
+
+function leave(dialog) {
+  before.delete(dialog);
+  const away = dialog.querySelector("a[data-close][href]");
+  dialog.close();
+  // A dialog that is its own page (opened by address, or without htmx) goes where its close link goes.
+  if (dialog.dataset.page !== undefined && away) location.assign(away.href);
+  else if (dialog.closest("#modal")) dialog.remove();
+}
+
+function askFirst(dialog) {
+  if (dialog.querySelector("[data-ask]")) { dialog.querySelector("[data-ask] button").focus(); return; }
+  const bar = document.createElement("div");
+  bar.className = "dialog__foot"; bar.dataset.ask = ""; bar.setAttribute("role", "alertdialog"); bar.setAttribute("aria-label", "Discard what you typed?");
+  const button = (text, kind, act) => {
+    const made = Object.assign(document.createElement("button"), { type: "button", className: `btn ${kind}`, textContent: text });
+    made.addEventListener("click", act);
+    return made;
+  };
+  const question = Object.assign(document.createElement("p"), { className: "sm medium", textContent: "Discard what you typed?" });
+  const end = Object.assign(document.createElement("div"), { className: "end" });
+  end.append(button("Keep editing", "", () => { bar.remove(); dialog.querySelector("input, select, textarea")?.focus(); }), button("Discard", "btn--danger", () => leave(dialog)));
+  bar.append(question, end);
+  dialog.append(bar);
+  end.firstElementChild.focus();
+}
+
+const tryToLeave = (dialog) => { if (isDirty(dialog)) askFirst(dialog); else leave(dialog); };
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  const opened = opener && document.getElementById(opener.dataset.opens);
+  if (opened) { event.preventDefault(); opened.showModal(); before.set(opened, values(opened)); }
+  const closer = event.target.closest("[data-close]");
+  const dialog = closer?.closest("dialog");
+  if (dialog?.matches(":modal")) { event.preventDefault(); tryToLeave(dialog); }
+});
+document.addEventListener("cancel", (event) => {           // Esc
+  if (!event.target.matches?.("dialog:modal")) return;
+  event.preventDefault();
+  tryToLeave(event.target);
+}, true);
+// What has been sent is not unsaved.
+document.addEventListener("submit", (event) => { const dialog = event.target.closest("dialog"); if (dialog) before.set(dialog, values(dialog)); });
+
+each("dialog[data-modal]", (dialog) => { if (dialog.hasAttribute("open")) promote(dialog); });
