@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.jsonread import MAX_DEPTH, MAX_DIGITS
+from apps.providers.scanning import Scanner
 from apps.providers.variables import ALIASES, MAX_NAME, NUMBER, VARIABLE_NAME
 
 MAX_TEMPLATE = 1 << 20  # characters; what it renders to may not be larger either
@@ -77,13 +78,11 @@ class Object:
 
 type Node = Placeholder | Literal | Text | Array | Object
 
-_BLANKS = re.compile(r"[ \t\r\n]*")
 _NUMBER_LIKE = re.compile(r"[-+.0-9][-+.0-9A-Za-z]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile('[^"\\\\{\x00-\x1f\ud800-\udfff]+')
 _PLACEHOLDER = re.compile(r"\{\{[ \t]*(" + VARIABLE_NAME.pattern + r")[ \t]*\}\}")
 _UP_TO_PLACEHOLDER = re.compile(r"[^{\\]*")
-_HEX = re.compile(r"[0-9A-Fa-f]{4}")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _CONTROL_NAMES = {"\n": "A line break", "\r": "A line break", "\t": "A tab"}
 _CONTROL_ESCAPES = {"\n": r"\n", "\r": r"\n", "\t": r"\t"}
@@ -117,12 +116,11 @@ def placeholders_of(node: Node) -> Iterator[Placeholder]:
                 yield from placeholders_of(member)
 
 
-class _Parser:
+class _Parser(Scanner):
     """One pass over a text, from `position` on."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.position = 0
+        super().__init__(text)
         self.line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         if len(text) > MAX_TEMPLATE:
             self.fail(f"The text is larger than {MAX_TEMPLATE:,} characters.", 0)
@@ -311,25 +309,6 @@ class _Parser:
         self.position += 2
         return _ESCAPES[letter]
 
-    def unicode_escape(self) -> str:
-        start = self.position
-        unit = self.code_unit()
-        if 0xDC00 <= unit <= 0xDFFF:
-            self.fail("This escape is half of a character (a lone surrogate).", start)
-        if not 0xD800 <= unit <= 0xDBFF:
-            return chr(unit)
-        low = self.code_unit() if self.text.startswith("\\u", self.position) else 0
-        if not 0xDC00 <= low <= 0xDFFF:
-            self.fail("This escape is half of a character (a lone surrogate).", start)
-        return chr(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00))
-
-    def code_unit(self) -> int:
-        match = _HEX.match(self.text, self.position + 2)
-        if not match:
-            self.fail("“\\u” needs four hexadecimal digits.")
-        self.position = match.end()
-        return int(match.group(), 16)
-
     def placeholder(self) -> Placeholder:
         start = self.position
         match = _PLACEHOLDER.match(self.text, start)
@@ -369,16 +348,6 @@ class _Parser:
             parts.append(self.text[self.position : end])
             self.position = end
         return tuple(parts)
-
-    def peek(self) -> str:
-        return self.text[self.position : self.position + 1]
-
-    def at_end(self) -> bool:
-        return self.position >= len(self.text)
-
-    def skip_blanks(self) -> None:
-        match = _BLANKS.match(self.text, self.position)
-        self.position = match.end() if match else self.position
 
 
 def _as_node(parts: list[str | Placeholder]) -> Node:
