@@ -56,7 +56,7 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 # Teredo, 6to4. Nothing that serves a model is reached over them, so they are refused whatever they carry.
 TUNNELS = tuple(ipaddress.IPv6Network(text) for text in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "2001::/32", "2002::/16"))
 ISATAP_MARKS = (0x0000_5EFE, 0x0200_5EFE)
-PRIVATE_V6 = tuple(ipaddress.IPv6Network(text) for text in ("fc00::/7", "fec0::/10"))
+PRIVATE_V6 = tuple(ipaddress.IPv6Network(text) for text in ("fc00::/7", "fec0::/10", "3fff::/20"))  # the last: new documentation range
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # the only part of IPv6 that IANA has given out for global use
 
 

@@ -94,7 +94,7 @@ def check_name(endpoint: Endpoint, rules: Iterable[EgressRule]) -> None:
     if endpoint.host == "localhost" or endpoint.host.endswith(".localhost"):
         if not any(rule.network and rule.network.num_addresses == 1 and rule.network.is_loopback for rule in candidates):
             raise _refusal(endpoint, AddressKind.LOOPBACK)
-    elif endpoint.scheme == "http" and not any(rule.host == endpoint.host or rule.cidr for rule in candidates):
+    elif endpoint.scheme == "http" and not any(rule.host == endpoint.host or rule.network for rule in candidates):
         raise _plain_http(endpoint)
 
 

@@ -1,15 +1,10 @@
-"""Fixtures for tests of calls out: a watcher that sees every connect and look-up of the process, and calls to loopback servers."""
+"""Fixtures of the core tests: a watcher that sees every connect and look-up of the process."""
 
-import ipaddress
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-
-from apps.core.addresses import Address
-from apps.core.egress import EgressRule
-from apps.core.outbound import Failure, OutboundError
 
 
 @dataclass
@@ -42,23 +37,3 @@ def network() -> Iterator[Watcher]:
     _watcher.watching = True
     yield _watcher
     _watcher.watching = False
-
-
-@dataclass
-class Answers:
-    """A resolver that gives scripted answers, one list per look-up; the last one stays."""
-
-    script: list[Sequence[str]]
-    asked: list[str] = field(default_factory=list)
-
-    async def __call__(self, host: str) -> Sequence[Address]:
-        self.asked.append(host)
-        answer = self.script[0] if len(self.script) == 1 else self.script.pop(0)
-        if not answer:
-            raise OutboundError(Failure.NAME_NOT_RESOLVED, f"The name {host} could not be resolved.")
-        return [ipaddress.ip_address(text) for text in answer]
-
-
-def loopback_rule(port: int, *, address: str = "127.0.0.1", scheme: str = "any") -> EgressRule:
-    """The exact address and port, which is what loopback needs (spec 07 B7)."""
-    return EgressRule(id="test", host=address, ports=(port,), scheme=scheme)
