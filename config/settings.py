@@ -159,6 +159,18 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # before a second factor is changed (07 D5)
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # people are made by administrators; there is no e-mail verification to wait for
 MFA_TOTP_ISSUER = "Patchbay"
+ACCOUNT_FORMS = {
+    "login": "apps.accounts.sign_in_forms.SignInForm",
+    "change_password": "apps.accounts.sign_in_forms.ChangePassword",
+    "reset_password": "apps.accounts.sign_in_forms.AskForReset",
+    "reset_password_from_key": "apps.accounts.sign_in_forms.ChoosePassword",
+    "reauthenticate": "apps.accounts.sign_in_forms.ConfirmPassword",
+}
+MFA_FORMS = {
+    "authenticate": "apps.accounts.sign_in_forms.SecondFactor",
+    "reauthenticate": "apps.accounts.sign_in_forms.ConfirmByCode",
+    "activate_totp": "apps.accounts.sign_in_forms.AddAuthenticator",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
@@ -200,6 +212,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.str("PATCHBAY_LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         "django": {"level": "INFO", "handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},  # every answer has a line of our own; tracebacks come from here
         "django.server": {"handlers": ["null"], "propagate": False},
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.access": {"handlers": ["null"], "propagate": False},

@@ -9,7 +9,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import queries
-from apps.accounts.models import User, Workspace
+from apps.accounts.middleware import LAST_WORKSPACE_COOKIE
+from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.permissions import Can, Permission
 from apps.core.theme import theme_of
 
@@ -54,14 +55,24 @@ def resolve_or_none(name: str, **kwargs: str) -> str | None:
         return None
 
 
-def navigation(request: HttpRequest) -> list[NavLink]:
-    workspace: Workspace | None = getattr(request, "workspace", None)
-    if workspace is None:
+def shell_membership(request: HttpRequest) -> Membership | None:
+    """The membership that the top bar is about: of the URL's workspace, else (profile, error pages) of the one used last, else the first."""
+    membership: Membership | None = getattr(request, "membership", None)
+    user = getattr(request, "user", None)
+    if membership is not None or not isinstance(user, User):
+        return membership
+    mine = list(queries.memberships_of(user))
+    last = request.COOKIES.get(LAST_WORKSPACE_COOKIE)
+    return next((each for each in mine if each.workspace.slug == last), mine[0] if mine else None)
+
+
+def navigation(request: HttpRequest, membership: Membership | None) -> list[NavLink]:
+    if membership is None:
         return []
+    workspace, held = membership.workspace, membership.permissions
     match = request.resolver_match
     here = match.namespace if match else ""
     section = "external_models" if here in MODEL_SECTIONS else here
-    held: frozenset[Permission] = getattr(request, "permissions", frozenset())
     found = [(item, resolve_or_none(item.url_name, workspace=workspace.slug)) for item in NAVIGATION if item.permission in held]
     return [NavLink(item.label, url, item.section == section) for item, url in found if url]
 
@@ -79,13 +90,15 @@ def workspace_groups(request: HttpRequest) -> list[WorkspaceGroup]:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Lazy where it costs a query: fragments never ask."""
+    """Lazy where it costs a query: fragments never ask. ``workspace`` and ``can`` are the URL's; ``shell_*`` are the top bar's."""
+    top = SimpleLazyObject(lambda: shell_membership(request))
     return {
+        "shell_workspace": SimpleLazyObject(lambda: top.workspace if top else None),
         "workspace": getattr(request, "workspace", None),
         "membership": getattr(request, "membership", None),
         "can": Can(getattr(request, "permissions", frozenset())),
         "theme": theme_of(request),
-        "nav_links": SimpleLazyObject(lambda: navigation(request)),
+        "nav_links": SimpleLazyObject(lambda: navigation(request, top or None)),
         "workspace_groups": SimpleLazyObject(lambda: workspace_groups(request)),
         "request_id": getattr(request, "request_id", ""),
     }

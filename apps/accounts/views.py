@@ -48,7 +48,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
         actions.update_profile(request.user, **form.cleaned_data, actor=actor_of(request))
         toast(request, "Profile saved")
         return redirect(request, reverse("profile"))
-    memberships = request.user.memberships.select_related("workspace").order_by("workspace__name")
+    memberships = queries.memberships_of(request.user)
     context = {
         "form": form,
         "theme_form": ThemeForm(initial={"theme": theme_of(request) or "system"}),

@@ -37,8 +37,10 @@ class Event(StrEnum):
     SECOND_FACTOR_ADDED = "sign_in.second_factor_added", Category.SIGN_IN, "Second factor added"
     SECOND_FACTOR_REMOVED = "sign_in.second_factor_removed", Category.SIGN_IN, "Second factor removed"
     PASSWORD_CHANGED = "sign_in.password_changed", Category.SIGN_IN, "Password changed"
+    SESSIONS_ENDED = "sign_in.sessions_ended", Category.SIGN_IN, "Sessions ended"
 
     USER_CREATED = "member.user_created", Category.MEMBERS, "User created"
+    USER_UPDATED = "member.user_updated", Category.MEMBERS, "User updated"
     MEMBER_INVITED = "member.invited", Category.MEMBERS, "Member invited"
     MEMBER_ADDED = "member.added", Category.MEMBERS, "Member added"
     MEMBER_JOINED = "member.joined", Category.MEMBERS, "Member joined"

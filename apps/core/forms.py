@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
-from django.forms.widgets import Widget
+from django.forms.widgets import Input, Widget
 
 # What each kind of control is called in components.css. Order matters: Textarea and Select are not Inputs, checkboxes are.
 _CLASSES: tuple[tuple[type[Widget], str], ...] = (
@@ -17,7 +17,7 @@ _CLASSES: tuple[tuple[type[Widget], str], ...] = (
     (forms.RadioSelect, ""),
     (forms.Textarea, "textarea"),
     (forms.Select, "select"),
-    (forms.Input, "input"),
+    (Input, "input"),
 )
 
 

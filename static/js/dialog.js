@@ -18,12 +18,17 @@ const isDirty = (dialog) => before.has(dialog) && before.get(dialog) !== values(
 
 function leave(dialog) {
   before.delete(dialog);
-  const away = dialog.querySelector("a[data-close][href]");
   dialog.close();
-  // A dialog that is its own page (opened by address, or without htmx) goes where its close link goes.
+}
+
+/* A dialog that is its own page (data-page) goes where its close link goes; one that htmx brought is thrown away. */
+document.addEventListener("close", (event) => {
+  const dialog = event.target;
+  if (!dialog.matches?.("dialog[data-modal]")) return;
+  const away = dialog.querySelector("a[data-close][href]");
   if (dialog.dataset.page !== undefined && away) location.assign(away.href);
   else if (dialog.closest("#modal")) dialog.remove();
-}
+}, true);
 
 function askFirst(dialog) {
   if (dialog.querySelector("[data-ask]")) { dialog.querySelector("[data-ask] button").focus(); return; }

@@ -1,0 +1,41 @@
+"""What happens around the life of a server process."""
+
+import signal
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from types import FrameType
+from typing import Any
+
+from apps.core import health
+
+type Message = MutableMapping[str, Any]
+
+
+async def run(receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:
+    """The ASGI lifespan protocol."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            announce_stop_on(signal.SIGTERM)
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            health.stopping.set()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+def announce_stop_on(number: signal.Signals) -> None:
+    """Not ready from the moment of the signal; the server's own handler, which finishes what runs, comes after.
+
+    Without this, requests on connections that are still open would be told that all is well until the process is gone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # a server inside a test: signals go to the main thread
+    before = signal.getsignal(number)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        health.stopping.set()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(number, stop)

@@ -1,0 +1,26 @@
+"""ASGI entry point: Django, and a lifespan that tells the health check when the process has been told to stop (spec 07 F6)."""
+
+import os
+import warnings
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+# WhiteNoise gives files in small synchronous pieces; Django warns once per process that it adapts them.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django_application = get_asgi_application()
+
+from apps.core import lifespan  # noqa: E402 - models can be imported only now
+
+type Message = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[Message]]
+type Send = Callable[[Message], Awaitable[None]]
+
+
+async def application(scope: Message, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await lifespan.run(receive, send)
+    else:
+        await django_application(scope, receive, send)

@@ -1,0 +1,153 @@
+"""URL x role (spec 01, "Roles and permissions"; 07 D1, D2): the one table that every new URL joins.
+
+A row is one line: the URL's name, who may, and if needed the method, further arguments (a value, or a function of the cast that makes
+the thing and returns the argument). Inside a workspace "who" are the letters of spec 01's columns:
+
+    O owner   A admin   M member   R reviewer   V viewer
+
+Elsewhere it is PUBLIC, SIGNED_IN or STAFF. What is checked of every row: who may gets an answer that is neither a refusal nor an error;
+a missing role gets 403; somebody of another workspace gets 404, also when they ask for the thing through their own workspace; nobody
+is sent to sign-in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.accounts.permissions import Role
+from tests.conftest import ClientFor
+from tests.support.cast import Cast
+from tests.support.routes import routes
+
+PUBLIC, SIGNED_IN, STAFF = "public", "signed in", "staff"
+LETTERS = {"O": Role.OWNER, "A": Role.ADMIN, "M": Role.MEMBER, "R": Role.REVIEWER, "V": Role.VIEWER}
+
+type Argument = str | Callable[[Cast], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    who: str
+    method: str = "GET"
+    kwargs: Mapping[str, Argument] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+    ok: frozenset[int] = frozenset({200, 204, 302, 422})  # 422: the form came back, so the view ran
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+ROWS = [
+    Row("health_live", PUBLIC),
+    Row("health_ready", PUBLIC),
+    Row("home", SIGNED_IN),
+    Row("workspace", "OAMRV"),
+    Row("profile", SIGNED_IN),
+    Row("profile", SIGNED_IN, "POST"),
+    Row("end_sessions", SIGNED_IN, "POST"),
+    Row("theme", PUBLIC, "POST", data={"theme": "dark"}),
+    Row("account_login", PUBLIC),
+    Row("account_logout", PUBLIC),
+    Row("account_inactive", PUBLIC),
+    Row("account_reauthenticate", SIGNED_IN),
+    Row("account_change_password", SIGNED_IN),
+    Row("account_reset_password", PUBLIC),
+    Row("account_reset_password_done", PUBLIC),
+    Row("account_reset_password_from_key", PUBLIC, kwargs={"uidb36": "1", "key": "no-such-key"}),
+    Row("account_reset_password_from_key_done", PUBLIC),
+    Row("mfa_index", SIGNED_IN),
+    Row("mfa_authenticate", PUBLIC),
+    Row("mfa_reauthenticate", SIGNED_IN, ok=frozenset({200, 302})),
+    Row("mfa_activate_totp", SIGNED_IN),
+    Row("mfa_deactivate_totp", SIGNED_IN, ok=frozenset({404})),  # nothing to remove
+    Row("mfa_view_recovery_codes", SIGNED_IN, ok=frozenset({404})),
+    Row("mfa_generate_recovery_codes", SIGNED_IN),
+    Row("mfa_download_recovery_codes", SIGNED_IN, ok=frozenset({404})),
+]
+# Other people's namespaces: tested as a whole below, not route by route.
+WHOLE_NAMESPACES = {"admin"}
+
+
+def url_of(row: Row, cast: Cast, workspace: str) -> str:
+    kwargs = {name: value(cast) if callable(value) else value for name, value in row.kwargs.items()}
+    return reverse(row.name, kwargs=kwargs | ({"workspace": workspace} if is_in_workspace(row) else {}))
+
+
+def is_in_workspace(row: Row) -> bool:
+    return row.who not in {PUBLIC, SIGNED_IN, STAFF}
+
+
+def ask(client_for: ClientFor, person: User | None, row: Row, url: str) -> HttpResponse:
+    return getattr(client_for(person), row.method.lower())(url, row.data)  # type: ignore[no-any-return]
+
+
+def is_sign_in(response: HttpResponse) -> bool:
+    return response.status_code == 302 and response.headers["Location"].startswith(reverse("account_login"))
+
+
+def outcome(row: Row, response: Any) -> str:
+    if is_sign_in(response):
+        return "sign in"
+    return "allowed" if response.status_code in row.ok else str(response.status_code)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if is_in_workspace(row)], ids=str)
+def test_in_a_workspace(row: Row, cast: Cast, client_for: ClientFor) -> None:
+    url = url_of(row, cast, cast.harbor.slug)
+    foreign = url.replace(f"/w/{cast.harbor.slug}/", f"/w/{cast.other.slug}/")
+    expected = {role.value: "allowed" if letter in row.who else "403" for letter, role in LETTERS.items()}
+    # Refusals first: an allowed delete would take the thing away from those after it.
+    people: dict[str, User | None] = {role.value: user for role, user in cast.by_role().items()}
+    found = {who: outcome(row, ask(client_for, people[who], row, url)) for who in sorted(people, key=lambda who: expected[who] == "allowed")}
+    assert found == expected
+    assert outcome(row, ask(client_for, None, row, url)) == "sign in"
+    assert outcome(row, ask(client_for, cast.charlie, row, url)) == "404"
+    assert outcome(row, ask(client_for, cast.pat, row, url)) == "404", "platform staff have no right in a workspace"
+    if row.kwargs:
+        assert outcome(row, ask(client_for, cast.charlie, row, foreign)) == "404", "harbor's thing through another workspace"
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if not is_in_workspace(row)], ids=str)
+def test_elsewhere(row: Row, cast: Cast, client_for: ClientFor) -> None:
+    url = url_of(row, cast, "")
+    found = {
+        "nobody": outcome(row, ask(client_for, None, row, url)),
+        "alice": outcome(row, ask(client_for, cast.alice, row, url)),
+        "pat": outcome(row, ask(client_for, cast.pat, row, url)),
+    }
+    match row.who:
+        case "public":
+            # Being sent to sign-in is what a half-finished sign-in page does without its first half.
+            assert found["nobody"] in {"allowed", "sign in"}
+            assert {found["alice"], found["pat"]} <= {"allowed", "sign in"}
+        case "signed in":
+            assert found == {"nobody": "sign in", "alice": "allowed", "pat": "allowed"}
+        case "staff":
+            assert found == {"nobody": "sign in", "alice": "403", "pat": "allowed"}
+
+
+@pytest.mark.parametrize("route", [route for route in routes() if "admin" in route.namespaces], ids=lambda route: route.name or route.path)
+def test_platform_admin_is_for_staff(route: Any, cast: Cast, client_for: ClientFor) -> None:
+    """D7: an owner of a workspace is not staff."""
+    path = "/" + route.path.replace("^", "").replace("$", "")
+    for converter in ("path:object_id", "int:content_type_id", "path:object_id", "app_label", "url"):
+        path = path.replace(f"<{converter}>", "1")
+    assert is_sign_in(client_for(None).get(path))
+    assert client_for(cast.alice).get(path).status_code == 403
+
+
+def test_every_url_is_in_the_table() -> None:
+    """D1: a new URL without a row fails here. Add one line to ROWS."""
+    listed = {row.name for row in ROWS}
+    missing = {route.name for route in routes() if not set(route.namespaces) & WHOLE_NAMESPACES} - listed
+    assert missing == set()
+
+
+def test_no_row_is_left_of_a_url_that_is_gone() -> None:
+    assert {row.name for row in ROWS} <= {route.name for route in routes()}
