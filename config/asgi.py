@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -14,12 +14,11 @@ django_application = get_asgi_application()
 
 from apps.core import lifespan  # noqa: E402 - models can be imported only now
 
-type Message = MutableMapping[str, Any]
-type Receive = Callable[[], Awaitable[Message]]
-type Send = Callable[[Message], Awaitable[None]]
+type Receive = Callable[[], Awaitable[dict[str, Any]]]
+type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-async def application(scope: Message, receive: Receive, send: Send) -> None:
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await lifespan.run(receive, send)
     else:

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import environ
@@ -20,9 +21,9 @@ DATA_DIR = Path(env.str("PATCHBAY_DATA_DIR", default=str(BASE_DIR / ".data")))
 DEBUG = env.bool("PATCHBAY_DEBUG", default=False)
 
 
-def from_environment_or_file(variable: str, filename: str, make: object) -> str:
+def from_environment_or_file(variable: str, filename: str, make: Callable[[], str]) -> str:
     """The variable's value; in development a value made once and kept in DATA_DIR, mode 0600."""
-    value = env.str(variable, default="")
+    value: str = env.str(variable, default="")
     if value or PRODUCTION:
         if not value:
             raise ImproperlyConfigured(f"{variable} is not set. Production never starts with generated keys; see README.md, Configuration.")
@@ -31,7 +32,7 @@ def from_environment_or_file(variable: str, filename: str, make: object) -> str:
     if not path.exists():
         DATA_DIR.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        path.write_text(make())  # type: ignore[operator]
+        path.write_text(make())
     return path.read_text().strip()
 
 

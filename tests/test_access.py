@@ -104,7 +104,8 @@ def test_in_a_workspace(row: Row, cast: Cast, client_for: ClientFor) -> None:
     expected = {role.value: "allowed" if letter in row.who else "403" for letter, role in LETTERS.items()}
     # Refusals first: an allowed delete would take the thing away from those after it.
     people: dict[str, User | None] = {role.value: user for role, user in cast.by_role().items()}
-    found = {who: outcome(row, ask(client_for, people[who], row, url)) for who in sorted(people, key=lambda who: expected[who] == "allowed")}
+    order = sorted(people, key=lambda who: expected[who] == "allowed")
+    found = {who: outcome(row, ask(client_for, people[who], row, url)) for who in order}
     assert found == expected
     assert outcome(row, ask(client_for, None, row, url)) == "sign in"
     assert outcome(row, ask(client_for, cast.charlie, row, url)) == "404"

@@ -84,6 +84,35 @@ def update_profile(user: User, *, name: str, timezone: str, actor: Actor) -> Non
 
 
 @transaction.atomic
+def update_user(user: User, *, name: str, is_active: bool, is_staff: bool, actor: Actor) -> None:
+    """What platform staff may change of somebody else."""
+    changes: dict[str, object] = {}
+    wanted = {"name": name.strip(), "is_active": is_active, "is_staff": is_staff}
+    stored = User.objects.select_for_update().get(pk=user.pk)
+    for field, value in wanted.items():
+        if getattr(stored, field) != value:
+            changes[field] = (getattr(stored, field), value)
+        setattr(user, field, value)
+    if changes:
+        user.save(update_fields=list(changes))
+        record(Event.USER_UPDATED, actor=actor, workspace=None, target=user, changes=changes)
+
+
+@transaction.atomic
+def rename_workspace(workspace: Workspace, *, name: str, organization: str, actor: Actor) -> None:
+    """The slug stays: links to the workspace are kept in places we cannot reach."""
+    stored = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    wanted = {"name": name.strip(), "organization": organization.strip()}
+    changes = {field: (getattr(stored, field), value) for field, value in wanted.items() if getattr(stored, field) != value}
+    for field, value in wanted.items():
+        setattr(workspace, field, value)
+    if changes:
+        workspace.clean_fields()
+        workspace.save(update_fields=list(changes))
+        record(Event.WORKSPACE_RENAMED, actor=actor, workspace=workspace.pk, target=workspace, changes=changes)
+
+
+@transaction.atomic
 def end_other_sessions(user: User, *, actor: Actor) -> None:
     """Every session of the person stops being valid. The caller renews the one it is in."""
     user.sessions_version += 1
@@ -111,8 +140,7 @@ def change_role(membership: Membership, *, role: Role, actor: Actor, by: Role | 
     if before is role:
         return
     _check_owner_rights(by, before, role)
-    if before is Role.OWNER:
-        _check_another_owner(current)
+    check_another_owner(current)
     current.role = membership.role = role
     current.save(update_fields=["role"])
     changes: Mapping[str, object] = {"role": (before.value, role.value)}
@@ -123,8 +151,7 @@ def change_role(membership: Membership, *, role: Role, actor: Actor, by: Role | 
 def remove_member(membership: Membership, *, actor: Actor, by: Role | None = None) -> None:
     current = _locked(membership)
     _check_owner_rights(by, Role(current.role))
-    if current.role == Role.OWNER:
-        _check_another_owner(current)
+    check_another_owner(current)
     user, workspace_id, role = current.user, current.workspace_id, current.role
     current.delete()
     record(Event.MEMBER_REMOVED, actor=actor, workspace=workspace_id, target=user, changes={"role": (role, None)})
@@ -141,7 +168,10 @@ def _check_owner_rights(by: Role | None, *roles: Role) -> None:
         raise AccountError("Only an owner can make or unmake an owner.")
 
 
-def _check_another_owner(membership: Membership) -> None:
+def check_another_owner(membership: Membership) -> None:
+    """Raises AccountError if this membership is the workspace's only owner."""
+    if membership.role != Role.OWNER:
+        return
     others = Membership.objects.filter(workspace=membership.workspace_id, role=Role.OWNER).exclude(pk=membership.pk)
     if not others.exists():
         raise AccountError("A workspace needs an owner. Make somebody else an owner first.")

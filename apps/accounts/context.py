@@ -56,7 +56,7 @@ def resolve_or_none(name: str, **kwargs: str) -> str | None:
 
 
 def shell_membership(request: HttpRequest) -> Membership | None:
-    """The membership that the top bar is about: of the URL's workspace, else (profile, error pages) of the one used last, else the first."""
+    """What the top bar is about: the URL's workspace, else (profile, error pages) the one used last, else the first."""
     membership: Membership | None = getattr(request, "membership", None)
     user = getattr(request, "user", None)
     if membership is not None or not isinstance(user, User):
@@ -66,8 +66,8 @@ def shell_membership(request: HttpRequest) -> Membership | None:
     return next((each for each in mine if each.workspace.slug == last), mine[0] if mine else None)
 
 
-def navigation(request: HttpRequest, membership: Membership | None) -> list[NavLink]:
-    if membership is None:
+def navigation(request: HttpRequest, membership: "Membership | SimpleLazyObject[Membership | None]") -> list[NavLink]:
+    if not membership:
         return []
     workspace, held = membership.workspace, membership.permissions
     match = request.resolver_match
@@ -98,7 +98,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "membership": getattr(request, "membership", None),
         "can": Can(getattr(request, "permissions", frozenset())),
         "theme": theme_of(request),
-        "nav_links": SimpleLazyObject(lambda: navigation(request, top or None)),
+        "nav_links": SimpleLazyObject(lambda: navigation(request, top)),
         "workspace_groups": SimpleLazyObject(lambda: workspace_groups(request)),
         "request_id": getattr(request, "request_id", ""),
     }

@@ -47,7 +47,7 @@ class BoundField(forms.BoundField):
 
     @property
     def aria_describedby(self) -> str | None:
-        given = self.field.widget.attrs.get("aria-describedby")
+        given: str | None = self.field.widget.attrs.get("aria-describedby")
         if given or not self.auto_id or self.is_hidden:
             return given
         ids = [self.error_id] if self.errors else []

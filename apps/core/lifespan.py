@@ -2,16 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import FrameType
 from typing import Any
 
 from apps.core import health
 
-type Message = MutableMapping[str, Any]
 
-
-async def run(receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]) -> None:
+async def run(receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
     """The ASGI lifespan protocol."""
     while True:
         message = await receive()

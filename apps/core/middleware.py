@@ -24,11 +24,13 @@ class Middleware:
         if self.is_async:
             return self._in_async(request)
         self.begin(request)
-        return self.finish(request, self.get_response(request))
+        response: HttpResponseBase = self.finish(request, self.get_response(request))
+        return response
 
     async def _in_async(self, request: HttpRequest) -> HttpResponseBase:
         self.begin(request)
-        return self.finish(request, await self.get_response(request))
+        response: HttpResponseBase = self.finish(request, await self.get_response(request))
+        return response
 
     def begin(self, request: HttpRequest) -> None:
         """Before the view."""

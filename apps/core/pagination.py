@@ -1,26 +1,31 @@
-"""Keyset pages: as quick at the end as at the beginning, and no row is skipped or doubled while others are added."""
+"""Keyset pages: a page begins after a row, not at an offset, so that page 1,000 costs what page 1 costs (spec 08)."""
 
 import base64
 import binascii
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 
-SIZE = 50
+PAGE_SIZE = 50
+MAX_CURSOR = 1000  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Page[M: Model]:
-    """One page of rows. `previous` and `next` are query strings ("?...") of the neighbours, "" where there is none."""
+class Page[T]:
+    """``next`` and ``previous`` are query strings ("?sort=name&after=..."), empty where there is nothing more."""
 
-    rows: list[M]
-    previous: str
+    rows: list[T]
     next: str
+    previous: str
+
+    @property
+    def has_next(self) -> bool:
+        return bool(self.next)
 
     @property
     def has_previous(self) -> bool:
@@ -28,60 +33,85 @@ class Page[M: Model]:
 
 
 def paginate[M: Model](
-    request: HttpRequest, queryset: QuerySet[M], fields: Sequence[str], *, descending: bool = False, size: int = SIZE
+    request: HttpRequest, queryset: QuerySet[M], ordering: tuple[str, ...], *, descending: bool = False, size: int = PAGE_SIZE
 ) -> Page[M]:
-    """The page that `?after=` or `?before=` names; the first one without, or with a cursor that does not read.
+    """The page that ``?after=`` or ``?before=`` asks for; the first one for a cursor that is not ours.
 
-    `fields` order the rows, end in a unique one, and are covered by an index. One query of `size` + 1 rows.
+    ``ordering`` names fields or annotations, "-" for descending, and ``descending`` turns all of them round. None of them may be NULL,
+    and the last must be unique among the rows (a primary key).
     """
-    before = read_cursor(queryset.model, fields, request.GET.get("before", ""))
-    after = None if before else read_cursor(queryset.model, fields, request.GET.get("after", ""))
-    backwards = before is not None
-    falling = descending != backwards
-    edge = before or after
-    if edge is not None:
-        queryset = queryset.filter(beyond(fields, edge, falling=falling))
-    found = list(queryset.order_by(*(f"-{name}" if falling else name for name in fields))[: size + 1])
-    more, rows = len(found) > size, found[:size]
+    ordering = tuple(_flip(name) for name in ordering) if descending else ordering
+    backwards = "before" in request.GET
+    text = request.GET.get("before" if backwards else "after", "")
+    cursor = _read_cursor(text, queryset, ordering) if text else None
+    backwards = backwards and cursor is not None
+    order = tuple(_flip(name) for name in ordering) if backwards else ordering
+    rows = queryset.order_by(*order)
+    if cursor is not None:
+        rows = rows.filter(_beyond(order, cursor))
+    found = list(rows[: size + 1])
+    more, page = len(found) > size, found[:size]
     if backwards:
-        rows.reverse()
-    has_previous, has_next = (more, True) if backwards else (edge is not None, more)
-    previous = neighbour(request, "before", fields, rows[0]) if has_previous and rows else ""
-    return Page(rows, previous, neighbour(request, "after", fields, rows[-1]) if has_next and rows else "")
+        page.reverse()
+    has_next = bool(page) and (backwards or more)
+    has_previous = bool(page) and (more if backwards else cursor is not None)
+    return Page(
+        rows=page,
+        next=_url(request, "after", page[-1], ordering) if has_next else "",
+        previous=_url(request, "before", page[0], ordering) if has_previous else "",
+    )
 
 
-def beyond(fields: Sequence[str], edge: Sequence[Any], *, falling: bool) -> Q:
-    """Rows strictly after `edge` in lexicographic order. The bound on the first field lets the index find the place."""
-    lookup = "lt" if falling else "gt"
+def _flip(name: str) -> str:
+    return name[1:] if name.startswith("-") else f"-{name}"
+
+
+def _beyond(order: tuple[str, ...], values: list[Any]) -> Q:
+    """Rows after ``values``: a > x, or a = x and b > y, ... That a >= x is said as well, so that an index can serve it."""
     condition = Q()
-    for position, name in enumerate(fields):
-        same = Q(**dict(zip(fields[:position], edge[:position], strict=True)))
-        condition |= same & Q(**{f"{name}__{lookup}": edge[position]})
-    return Q(**{f"{fields[0]}__{lookup}e": edge[0]}) & condition
+    equal = Q()
+    for name, value in zip(order, values, strict=True):
+        field, sign = (name[1:], "lt") if name.startswith("-") else (name, "gt")
+        condition |= equal & Q(**{f"{field}__{sign}": value})
+        equal &= Q(**{field: value})
+    first = order[0].removeprefix("-")
+    return Q(**{f"{first}__{'lte' if order[0].startswith('-') else 'gte'}": values[0]}) & condition
 
 
-def neighbour(request: HttpRequest, direction: str, fields: Sequence[str], row: Model) -> str:
-    """The query string of the page before or after this row, with everything else of the URL kept."""
+def _url(request: HttpRequest, key: str, row: Model, ordering: tuple[str, ...]) -> str:
+    values = [getattr(row, name.removeprefix("-")) for name in ordering]
+    text = json.dumps(values, cls=DjangoCursorEncoder, separators=(",", ":"))
     params = request.GET.copy()
-    params.pop("before", None)
-    params.pop("after", None)
-    params[direction] = write_cursor(row, fields)
+    for other in ("after", "before"):
+        params.pop(other, None)
+    params[key] = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     return f"?{params.urlencode()}"
 
 
-def write_cursor(row: Model, fields: Sequence[str]) -> str:
-    values = [row._meta.get_field(name).value_to_string(row) for name in fields]
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+class DjangoCursorEncoder(DjangoJSONEncoder):
+    """Keeps microseconds, which DjangoJSONEncoder cuts to milliseconds: a cut cursor would show a row twice."""
+
+    def default(self, o: Any) -> Any:
+        return o.isoformat() if hasattr(o, "isoformat") else super().default(o)
 
 
-def read_cursor(model: type[Model], fields: Sequence[str], text: str) -> list[Any] | None:
-    """The values of a cursor; None for none, or for one that was made up."""
-    if not text:
-        return None
+def _read_cursor(text: str, queryset: QuerySet[Any], ordering: tuple[str, ...]) -> list[Any] | None:
     try:
-        values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not (isinstance(values, list) and len(values) == len(fields)):
+        padded = text[:MAX_CURSOR] + "=" * (-len(text[:MAX_CURSOR]) % 4)
+        values = json.loads(base64.urlsafe_b64decode(padded))
+        if not isinstance(values, list) or len(values) != len(ordering):
             return None
-        return [model._meta.get_field(name).to_python(value) for name, value in zip(fields, values, strict=True)]
-    except (ValueError, binascii.Error, ValidationError, TypeError):
+        if any(value is None or isinstance(value, list | dict) for value in values):
+            return None
+        return [_field(queryset, name.removeprefix("-")).to_python(value) for name, value in zip(ordering, values, strict=True)]
+    except (binascii.Error, ValueError, ValidationError, RecursionError):
         return None
+
+
+def _field(queryset: QuerySet[Any], name: str) -> "Field[Any, Any]":
+    if name in queryset.query.annotations:
+        return queryset.query.annotations[name].output_field  # type: ignore[no-any-return]
+    try:
+        return queryset.model._meta.get_field("id" if name == "pk" else name)  # type: ignore[no-any-return]
+    except FieldDoesNotExist as error:
+        raise TypeError(f"{name} is neither a field nor an annotation of {queryset.model.__name__}") from error
