@@ -20,6 +20,7 @@ from apps.core.egress import EgressRule, check_addresses, check_name
 from apps.core.endpoint import Endpoint
 from apps.core.outbound import Failure, OutboundError
 
+HTTP = b"HTTP/"
 READ_BUFFER = 64 * 1024  # bytes that asyncio holds back for us before it stops reading from the socket
 
 
@@ -40,7 +41,7 @@ class Meter:
 
     received: int = 0  # bytes after TLS
     first_byte_at: float | None = None  # time.perf_counter()
-    head: bytes = b""  # the first bytes, to tell what is not HTTP
+    head: bytes = b""  # the first bytes, as many as it takes to tell what is not HTTP
     ended: bool = False  # the server closed its side
     in_headers: bool = True
 
@@ -50,8 +51,13 @@ class Meter:
             return
         if self.first_byte_at is None:
             self.first_byte_at = time.perf_counter()
-            self.head = data[:8]
+        self.head = (self.head + data[: len(HTTP)])[: len(HTTP)]
         self.received += len(data)
+
+    @property
+    def is_http(self) -> bool:
+        """Whether what came so far can be the beginning of an HTTP answer."""
+        return HTTP.startswith(self.head)
 
 
 @dataclass(slots=True)
@@ -165,6 +171,8 @@ class GuardedStream(httpcore.AsyncNetworkStream):
         except OSError:
             raise disconnected(self._meter) from None
         self._meter.count(data)
+        if not self._meter.is_http:  # at once: h11 would wait for an empty line, which another protocol need not send
+            raise not_http(self._meter)
         return data
 
     async def aclose(self) -> None:
@@ -246,6 +254,13 @@ def first_byte_timeout(limits: Limits) -> OutboundError:
 
 def headers_too_large(limits: Limits) -> OutboundError:
     return OutboundError(Failure.HEADERS_TOO_LARGE, f"The headers of the answer are larger than {limits.header_bytes:,} bytes.")
+
+
+def not_http(meter: Meter) -> OutboundError:
+    """In our words: httpcore's own text repeats what the server sent, which can be anything."""
+    speaks_tls = meter.head.startswith((b"\x15\x03", b"\x16\x03"))
+    hint = "This port speaks TLS: use https://." if speaks_tls else "Check scheme and port."
+    return OutboundError(Failure.PROTOCOL_ERROR, "The server's answer is not valid HTTP.", hint)
 
 
 def disconnected(meter: Meter) -> OutboundError:

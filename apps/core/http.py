@@ -18,7 +18,7 @@ from django.conf import settings
 
 from apps.core import tls
 from apps.core.decoding import BodyReader, too_large
-from apps.core.dial import GuardedBackend, Limits, Meter, disconnected
+from apps.core.dial import GuardedBackend, Limits, disconnected, not_http
 from apps.core.dns import Resolver, system_resolver
 from apps.core.egress import EgressRule, check_url
 from apps.core.endpoint import Endpoint, parse_url
@@ -113,7 +113,7 @@ async def _exchange(
             _refuse_redirect(response.status, headers, endpoint)
             return response.status, headers, await _read_body(response, headers, backend.limits)
         except (httpcore.ProtocolError, httpcore.NetworkError):
-            raise _explain_protocol(backend.meter) from None
+            raise (disconnected if backend.meter.ended else not_http)(backend.meter) from None
 
 
 def _build_request(method: str, endpoint: Endpoint, headers: HeaderList, body: bytes) -> httpcore.Request:
@@ -178,16 +178,6 @@ async def _read_body(response: httpcore.Response, headers: tuple[tuple[str, str]
             for _ in reader.feed(data):
                 await asyncio.sleep(0)  # other calls get their turn while a large answer is decompressed
     return reader.finish()
-
-
-def _explain_protocol(meter: Meter) -> OutboundError:
-    """httpcore's complaint in our words. Its own text repeats what the server sent, which need not be HTTP at all."""
-    if meter.ended and (not meter.head or meter.head.startswith(b"HTTP/")):
-        return disconnected(meter)
-    hint = "Check scheme and port."
-    if meter.head.startswith((b"\x15\x03", b"\x16\x03")):
-        hint = "This port speaks TLS: use https://."
-    return OutboundError(Failure.PROTOCOL_ERROR, "The server's answer is not valid HTTP.", hint)
 
 
 def _timed_out(limits: Limits) -> OutboundError:

@@ -7,7 +7,7 @@ import pytest
 
 from apps.core.egress import EgressRule, check_addresses, check_url
 from apps.core.endpoint import parse_url
-from apps.core.outbound import Failure, OutboundError
+from apps.core.outbound import OutboundError
 
 LATER = datetime.now(UTC) + timedelta(hours=1)
 EARLIER = datetime.now(UTC) - timedelta(seconds=1)
@@ -24,8 +24,7 @@ def verdict(url: str, addresses: str, *rules: EgressRule) -> str:
         endpoint = check_url(url, rules)
         check_addresses(endpoint, [ipaddress.ip_address(text) for text in addresses.split()], rules)
     except OutboundError as refusal:
-        assert refusal.code == Failure.URL_NOT_ALLOWED
-        return refusal.reason
+        return refusal.reason or refusal.code
     return "allowed"
 
 
@@ -141,5 +140,5 @@ def test_a_refusal_names_the_class_and_not_the_address() -> None:
 )
 def test_parts_that_make_no_rule_are_refused(parts: dict[str, str]) -> None:
     """B7: host or CIDR, ports, scheme."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         EgressRule(**{"id": "r", "ports": (443,), **parts})

@@ -1,5 +1,6 @@
 """Spec 07 B1: one strict reading of a URL."""
 
+# ruff: noqa: RUF001 - look-alike characters are what is tested here
 import pytest
 
 from apps.core.endpoint import Endpoint, parse_url

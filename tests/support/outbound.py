@@ -32,15 +32,15 @@ def loopback_rule(port: int, *, address: str = "127.0.0.1", scheme: str = "any")
     return EgressRule(id="test", host=address, ports=(port,), scheme=scheme)
 
 
-async def call(port: int, *, path: str = "/", limits: Limits = QUICK) -> Exchange:
-    """A plain GET to a loopback server, with the rule that it needs."""
-    return await send("GET", f"http://127.0.0.1:{port}{path}", [], b"", rules=[loopback_rule(port)], limits=limits)
+async def call(port: int, *, body: bytes = b"", limits: Limits = QUICK) -> Exchange:
+    """A plain call to a loopback server, with the rule that it needs."""
+    return await send("POST", f"http://127.0.0.1:{port}/", [], body, rules=[loopback_rule(port)], limits=limits)
 
 
-async def failure_of(port: int, *, limits: Limits = QUICK) -> OutboundError:
+async def failure_of(port: int, *, body: bytes = b"", limits: Limits = QUICK) -> OutboundError:
     """The error of such a call."""
     try:
-        answer = await call(port, limits=limits)
+        answer = await call(port, body=body, limits=limits)
     except OutboundError as error:
         return error
     raise AssertionError(f"The call was answered with {answer.status}.")
