@@ -12,6 +12,8 @@ from django.test import Client
 from apps.accounts.models import User
 from tests.support.cast import Cast, make_cast
 
+pytest_plugins = ["tests.support.database"]
+
 type ClientFor = Callable[[User | None], Client]
 
 

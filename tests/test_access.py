@@ -54,6 +54,7 @@ ROWS = [
     Row("theme", PUBLIC, "POST", data={"theme": "dark"}),
     Row("account_login", PUBLIC),
     Row("account_logout", PUBLIC),
+    Row("account_signup", PUBLIC),
     Row("account_inactive", PUBLIC),
     Row("account_reauthenticate", SIGNED_IN),
     Row("account_change_password", SIGNED_IN),

@@ -55,7 +55,7 @@ class UserAdmin(BaseUserAdmin):
     ordering = ["email"]
     readonly_fields = ["last_login", "created_at"]
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
             return ["email", "name", "password", "is_staff"]
         return ["email", "name", "is_active", "is_staff", "last_login", "created_at"]

@@ -18,6 +18,7 @@ urlpatterns = [
     # Sign-in and passwords. The names are allauth's: it reverses them.
     path("account/sign-in/", public(account.login), name="account_login"),
     path("account/sign-out/", public(account.logout), name="account_logout"),
+    path("account/sign-up/", public(account.signup), name="account_signup"),  # says that it is closed; allauth's mails point there
     path("account/inactive/", public(account.account_inactive), name="account_inactive"),
     path("account/confirm/", signed_in(account.reauthenticate), name="account_reauthenticate"),
     path("account/password/", signed_in(account.password_change), name="account_change_password"),
