@@ -11,6 +11,7 @@ from apps.core.outbound import Failure, OutboundError
 NOT_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "BAD_RECORD_TYPE"}
 )
+WANTS_CLIENT_CERTIFICATE = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED"})
 TOO_OLD = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "VERSION_TOO_LOW", "NO_PROTOCOLS_AVAILABLE"})
 ASK_CA = "If the server uses a private CA, platform staff can add it (PATCHBAY_CA_FILE)."
 WRONG_NAME = ("The certificate is for another name than {host}.", "Use the name that the certificate was issued for.")
@@ -60,6 +61,8 @@ def explain(error: ssl.SSLError, host: str) -> OutboundError:
         return _tls_failed(f"{host} does not speak TLS on this port.", "If it serves plain http there, scheme or port are wrong.")
     if error.reason in TOO_OLD:
         return _tls_failed(f"{host} offers only TLS versions older than 1.2.", "The server has to be updated.")
+    if error.reason in WANTS_CLIENT_CERTIFICATE:
+        return _tls_failed(f"{host} asks for a client certificate, which this product does not send.", "Use a key or token instead.")
     return _tls_failed(f"The TLS connection to {host} failed: {_readable(error)}.")
 
 
