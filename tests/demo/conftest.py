@@ -1,0 +1,3 @@
+from tests.support.provider import provider, provider_server
+
+__all__ = ["provider", "provider_server"]
