@@ -8,6 +8,7 @@ applies to its elements (outside filters, and not in a `..` step, which visits t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
 from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.jsonpath_nodes import (
@@ -29,10 +30,13 @@ from apps.providers.jsonpath_nodes import (
 )
 from apps.providers.jsonpath_parser import PathInvalid, parse_segments, quote_name
 from apps.providers.types import JsonValue
+from apps.providers.variables import compact_json
 
-__all__ = ["JsonPath", "Match", "PathInvalid", "compile_path", "path_of"]
+__all__ = ["JsonPath", "Leaf", "Match", "PathInvalid", "compile_path", "path_of", "read_output", "read_tokens", "walk_leaves"]
 
 MAX_VISITS = 200_000
+MAX_TOKENS = 2**31 - 1
+_MAX_KEYS_SHOWN = 20
 
 type Steps = tuple[str | int, ...]
 
@@ -83,6 +87,73 @@ def path_of(steps: Iterable[str | int]) -> str:
     """
     text = "".join(quote_name(step) if isinstance(step, str) else f"[{step}]" for step in steps)
     return text.removeprefix(".") or "$"
+
+
+def read_output(path: JsonPath, document: JsonValue) -> str:
+    """The text that the path picks out: all matches joined; a match that is not text as compact JSON.
+
+    A path without wildcard, slice, filter, union or `..` has one match, unless a name in it meets an array.
+    Raises ProviderError(OUTPUT_PATH_NO_MATCH), which names the response's top-level keys.
+    """
+    matches = path.find(document)
+    if not matches:
+        message = f"The output path {path.text} found nothing in the response, {_outline(document)}."
+        raise ProviderError(ErrorKind.OUTPUT_PATH_NO_MATCH, message, "Test the model and click the value that holds the answer.")
+    return "".join(match.value if isinstance(match.value, str) else compact_json(match.value) for match in matches)
+
+
+def read_tokens(path: JsonPath | None, document: JsonValue) -> int | None:
+    """The token count that the path picks out, several matches added up; None where it is unknown (spec 07 C4)."""
+    if path is None:
+        return None
+    try:
+        counts = [_token_count(match.value) for match in path.find(document)]
+    except ProviderError:  # too long a search: the answer is good, only its count is unknown
+        return None
+    known = [count for count in counts if count is not None]
+    if not known or len(known) < len(counts) or sum(known) > MAX_TOKENS:
+        return None
+    return sum(known)
+
+
+def _token_count(value: JsonValue) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= MAX_TOKENS else None
+
+
+def _outline(document: JsonValue) -> str:
+    match document:
+        case dict() if document:
+            keys = [key if len(key) <= 64 else f"{key[:64]}…" for key in list(document)[:_MAX_KEYS_SHOWN]]
+            return f"whose top-level keys are {', '.join(keys)}{', …' if len(document) > _MAX_KEYS_SHOWN else ''}"
+        case dict():
+            return "which is an empty object"
+        case list():
+            return f"which is an array of {len(document)}"
+        case _:
+            return "which is a single value"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value without anything inside it: a scalar, or an empty object or array."""
+
+    steps: Steps
+    value: JsonValue
+
+    @property
+    def path(self) -> str:
+        """The path that reads this value."""
+        return path_of(self.steps)
+
+
+def walk_leaves(document: JsonValue, limit: int = 10_000) -> Iterator[Leaf]:
+    """The leaves of a document in its order, at most `limit` of them."""
+    leaves = (Leaf(_steps(node), node.value) for node in _Evaluation(document).leaves())
+    return islice(leaves, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +210,13 @@ class _Evaluation:
             node = pending.pop()
             yield node
             pending.extend(reversed(self.children(node)))
+
+    def leaves(self) -> Iterator[_Node]:
+        """The nodes with nothing below them, as far as the budget goes."""
+        try:
+            yield from (node for node in self.descendants([self.root]) if not (isinstance(node.value, dict | list) and node.value))
+        except ProviderError:
+            return
 
     def apply(self, selector: Selector, node: _Node, spreads: bool) -> Iterator[_Node]:
         self.visit()

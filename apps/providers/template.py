@@ -136,6 +136,8 @@ def render(template: Template, variables: Iterable[Variable], values: Mapping[st
 
 def render_text(text: str, variables: Iterable[Variable], values: Mapping[str, JsonValue]) -> str:
     """A plain text, such as a header value, with its placeholders filled in, in one pass. Raises as `parse_template` and `render` do."""
+    if "{{" not in text:
+        return text
     parts = parse_parts(text)
     settled = Values(variables, values)
     _refuse_unknown((part for part in parts if isinstance(part, Placeholder)), settled)
