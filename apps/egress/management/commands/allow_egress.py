@@ -49,5 +49,5 @@ class Command(BaseCommand):
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        until = f"until {rule.expires_at:%d %b %Y %H:%M} UTC" if rule.expires_at else "until it is ended"
+        until = f"until {rule.expires_at.astimezone(UTC):%d %b %Y %H:%M} UTC" if rule.expires_at else "until it is ended"
         self.stdout.write(f"Allowed: {rule}, {until} (rule {rule.pk}).")
