@@ -53,6 +53,12 @@ def cast(db: None) -> Cast:
 
 
 @pytest.fixture
+def transactional_cast(transactional_db: None) -> Cast:
+    """For tests with threads or an event loop, which do not share a test's transaction."""
+    return make_cast()
+
+
+@pytest.fixture
 def client_for() -> ClientFor:
     """A browser in which this person is signed in; None for nobody."""
 
