@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,19 +34,19 @@ class Page[T]:
 
 
 def paginate[M: Model](
-    request: HttpRequest, queryset: QuerySet[M], ordering: tuple[str, ...], *, descending: bool = False, size: int = PAGE_SIZE
+    request: HttpRequest, queryset: QuerySet[M], ordering: Sequence[str], *, descending: bool = False, size: int = PAGE_SIZE
 ) -> Page[M]:
     """The page that ``?after=`` or ``?before=`` asks for; the first one for a cursor that is not ours.
 
     ``ordering`` names fields or annotations, "-" for descending, and ``descending`` turns all of them round. None of them may be NULL,
     and the last must be unique among the rows (a primary key).
     """
-    ordering = tuple(_flip(name) for name in ordering) if descending else ordering
+    ordering = [_flip(name) for name in ordering] if descending else ordering
     backwards = "before" in request.GET
     text = request.GET.get("before" if backwards else "after", "")
     cursor = _read_cursor(text, queryset, ordering) if text else None
     backwards = backwards and cursor is not None
-    order = tuple(_flip(name) for name in ordering) if backwards else ordering
+    order = [_flip(name) for name in ordering] if backwards else ordering
     rows = queryset.order_by(*order)
     if cursor is not None:
         rows = rows.filter(_beyond(order, cursor))
@@ -66,7 +67,7 @@ def _flip(name: str) -> str:
     return name[1:] if name.startswith("-") else f"-{name}"
 
 
-def _beyond(order: tuple[str, ...], values: list[Any]) -> Q:
+def _beyond(order: Sequence[str], values: list[Any]) -> Q:
     """Rows after ``values``: a > x, or a = x and b > y, ... That a >= x is said as well, so that an index can serve it."""
     condition = Q()
     equal = Q()
@@ -78,7 +79,7 @@ def _beyond(order: tuple[str, ...], values: list[Any]) -> Q:
     return Q(**{f"{first}__{'lte' if order[0].startswith('-') else 'gte'}": values[0]}) & condition
 
 
-def _url(request: HttpRequest, key: str, row: Model, ordering: tuple[str, ...]) -> str:
+def _url(request: HttpRequest, key: str, row: Model, ordering: Sequence[str]) -> str:
     values = [getattr(row, name.removeprefix("-")) for name in ordering]
     text = json.dumps(values, cls=DjangoCursorEncoder, separators=(",", ":"))
     params = request.GET.copy()
@@ -95,22 +96,23 @@ class DjangoCursorEncoder(DjangoJSONEncoder):
         return o.isoformat() if hasattr(o, "isoformat") else super().default(o)
 
 
-def _read_cursor(text: str, queryset: QuerySet[Any], ordering: tuple[str, ...]) -> list[Any] | None:
+def _read_cursor(text: str, queryset: QuerySet[Any], ordering: Sequence[str]) -> list[Any] | None:
+    fields = [_field(queryset, name.removeprefix("-")) for name in ordering]
     try:
         padded = text[:MAX_CURSOR] + "=" * (-len(text[:MAX_CURSOR]) % 4)
         values = json.loads(base64.urlsafe_b64decode(padded))
-        if not isinstance(values, list) or len(values) != len(ordering):
+        if not isinstance(values, list) or len(values) != len(fields):
             return None
         if any(value is None or isinstance(value, list | dict) for value in values):
             return None
-        return [_field(queryset, name.removeprefix("-")).to_python(value) for name, value in zip(ordering, values, strict=True)]
-    except (binascii.Error, ValueError, ValidationError, RecursionError):
+        return [field.to_python(value) for field, value in zip(fields, values, strict=True)]
+    except (binascii.Error, ValueError, TypeError, ValidationError, RecursionError):
         return None
 
 
 def _field(queryset: QuerySet[Any], name: str) -> "Field[Any, Any]":
     if name in queryset.query.annotations:
-        return queryset.query.annotations[name].output_field  # type: ignore[no-any-return]
+        return queryset.query.annotations[name].output_field
     try:
         return queryset.model._meta.get_field("id" if name == "pk" else name)  # type: ignore[no-any-return]
     except FieldDoesNotExist as error:

@@ -1,5 +1,6 @@
 """Template vocabulary, htmx answers, form markup, keyset pages."""
 
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -41,7 +42,8 @@ def test_monograms(name: str, letters: str) -> None:
 
 
 def test_a_tile_has_the_same_hue_everywhere() -> None:
-    assert render("{% tile 'OpenAI' %}") == render("{% tile ' openai ' %}").replace("op", "OP")
+    hues = [re.findall(r"tile--h\d", render("{% tile name %}", name=name)) for name in ("OpenAI", " openai ", "OPENAI")]
+    assert hues[0] == hues[1] == hues[2]
 
 
 def test_times_are_in_the_readers_zone_and_exact_on_hover() -> None:
@@ -178,7 +180,7 @@ def test_a_page_keeps_the_rest_of_the_query(many: list[str]) -> None:
     assert not page.has_previous
 
 
-@pytest.mark.parametrize("cursor", ["%00", "abc", "W10", "WzFd", "WyJhIiwiYiJd", "W251bGxd", "W3siYSI6MX1d", "W1tbW1tb", "a" * 5000])
+@pytest.mark.parametrize("cursor", ["%00", "abc", "W10", "WzFd", "WyJhIiwiYiJd", "WzcsImIiXQ", "W251bGxd", "W3siYSI6MX1d", "a" * 5000])
 def test_a_cursor_that_is_not_ours_gives_the_first_page(many: list[str], cursor: str) -> None:
     page = paginate(RequestFactory().get(f"/?after={cursor}"), Workspace.objects.all(), ("created_at", "slug"), size=5)
     assert len(page.rows) == 5

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_POST
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest
 from apps.core.access import public, require, signed_in
-from config.urls import handler400, handler403, handler404, handler500, urlpatterns as product_urls
+from config.urls import handler400, handler403, handler404, handler500
+from config.urls import urlpatterns as product_urls
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
 
