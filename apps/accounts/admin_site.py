@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account import views as account
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import admin
@@ -34,6 +35,14 @@ class PlatformAdminSite(admin.AdminSite):
             toast(request, "Set up a second factor first", "error", detail="The platform admin is for staff with an authenticator app.")
             return redirect("mfa_activate_totp")
         return redirect("admin:index")
+
+    # The product's own, which are audited and end other sessions.
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response: HttpResponse = account.logout(request)
+        return response
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return redirect("account_change_password")
 
 
 def lacks_second_factor(user: User) -> bool:

@@ -80,6 +80,14 @@ def test_the_last_owner_stays(cast: Cast, staff: Client) -> None:
     assert events() == []
 
 
+def test_signing_out_and_passwords_are_the_products_own(cast: Cast, staff: Client) -> None:
+    """Django admin's own would leave no event."""
+    assert staff.get("/platform-admin/password_change/").headers["Location"] == "/account/password/"
+    staff.post("/platform-admin/logout/")
+    assert events() == [(Event.SIGNED_OUT, "Pat Platform")]
+    assert staff.get("/account/").status_code == 302
+
+
 def test_no_admin_holds_secrets_or_edits_in_lists() -> None:
     """Second factors are secrets; ``list_editable`` would change rows past the actions."""
     labels = {model._meta.label for model in admin.site._registry}
