@@ -13,7 +13,7 @@ from apps.audit.checkpoints import CHECKPOINT_EVERY, sign_checkpoint
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent, ChainHead, Outcome
 
-__all__ = ["SYSTEM", "Actor", "Event", "Outcome", "Target", "chain_of", "record"]
+__all__ = ["SYSTEM", "Actor", "Event", "Outcome", "Target", "chain_of", "record", "workspace_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ NOTHING = Target("", "", "")
 def chain_of(workspace: UUID | None) -> str:
     """A workspace's chain, or the platform's."""
     return str(workspace) if workspace else PLATFORM
+
+
+def workspace_of(chain: str) -> UUID | None:
+    """The workspace of a chain; None for the platform's."""
+    return None if chain == PLATFORM else UUID(chain)
 
 
 def record(

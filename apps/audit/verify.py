@@ -9,6 +9,8 @@ from apps.audit.chain import GENESIS, HASHED_FIELDS, event_hash, timestamp
 from apps.audit.checkpoints import signature_problem
 from apps.audit.models import AuditCheckpoint, AuditEvent, ChainHead
 
+type Progress = Callable[[int], None]
+
 BATCH = 2_000
 COLUMNS = (*HASHED_FIELDS, "hash")
 
@@ -48,7 +50,11 @@ def chains() -> list[str]:
     return sorted(found)
 
 
-def verify_chain(chain: str, progress: Callable[[int], None] = lambda checked: None) -> Verdict:
+def silent(checked: int) -> None:
+    """No progress shown."""
+
+
+def verify_chain(chain: str, progress: Progress = silent) -> Verdict:
     """Check a chain from its first event to its end. `progress` is called with the number of events checked, once per batch."""
     checked, last_hash = 0, GENESIS
     end = _end_of(chain)
@@ -74,7 +80,7 @@ def _end_of(chain: str) -> _End:
     return _End(0, GENESIS, last)
 
 
-def _rows(chain: str, last: int, progress: Callable[[int], None]) -> Iterator[dict[str, object]]:
+def _rows(chain: str, last: int, progress: Progress) -> Iterator[dict[str, object]]:
     """Events up to `last` in order, fetched by key in batches: no long transaction, no server-side cursor, no large result."""
     sequence, count = -1, 0  # a forged event 0 is to be seen as well
     while True:

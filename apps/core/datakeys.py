@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
-from apps.core.keyring import KEY_BYTES, KeyWrapper, LocalKeyRing, encode, key_ring
+from apps.core.keyring import KEY_BYTES, SETTING, KeyWrapper, LocalKeyRing, UnwrapError, encode, key_ring
 from apps.core.models import DataKey
 
 PLATFORM = "platform"
@@ -55,6 +56,18 @@ class DataKeys:
         DataKey.objects.bulk_create([row], ignore_conflicts=True)
         return DataKey.objects.get(scope=scope, purpose=purpose, number=number)
 
+    def unreadable(self) -> list[str]:
+        """What this wrapper cannot open, one sentence each: for start-up and the readiness check. Tries one data key per master key."""
+        problems = []
+        for master_id in DataKey.objects.order_by().values_list("master_key_id", flat=True).distinct():
+            row = DataKey.objects.filter(master_key_id=master_id).order_by("id").first()
+            try:
+                if row is not None:
+                    self.wrapper.unwrap(row.wrapped, (row.scope, row.purpose, row.id))
+            except UnwrapError as error:
+                problems.append(str(error))
+        return problems
+
     def rewrap(self, row: DataKey) -> bool:
         """Wrap the same data key under the newest master key; False if another process was first. Raises UnwrapError."""
         context = (row.scope, row.purpose, row.id)
@@ -74,6 +87,12 @@ class DataKeys:
 def data_keys() -> DataKeys:
     """The data keys under the master keys of the settings."""
     return _opened_by(key_ring())
+
+
+def check_stored_keys() -> None:
+    """Raise ImproperlyConfigured, naming PATCHBAY_SECRET_KEYS, when stored data keys do not open with it. For start-up (spec 03)."""
+    if problems := data_keys().unreadable():
+        raise ImproperlyConfigured(f"{' '.join(problems)} Put the missing key back into {SETTING}; older keys stand after the newest.")
 
 
 @lru_cache(maxsize=4)

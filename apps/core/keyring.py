@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -72,7 +73,9 @@ class LocalKeyRing:
                 raise UnwrapError(f"{SETTING} has no key {master_id!r}, which wraps a data key.")
             return AESGCM(self.keys[master_id]).decrypt(decode(nonce), decode(sealed), associated_data(version, master_id, *context))
         except InvalidTag:
-            raise UnwrapError(f"The key {master_id!r} in {SETTING} is not the one that wrapped a data key, or the data key was changed.") from None
+            raise UnwrapError(
+                f"The key {master_id!r} in {SETTING} is not the one that wrapped a data key, or the data key was changed."
+            ) from None
         except ValueError:
             raise UnwrapError("A data key is not readable: its stored form is damaged.") from None
 
@@ -137,7 +140,7 @@ def _key_bytes(key_id: str, encoded: str) -> bytes:
 
 def _refuse_weak(key_id: str, key: bytes, encoded: str, secret_key: str) -> None:
     """Examples, patterns, passphrases and whatever is derived from SECRET_KEY: found where a real key cannot be hit by chance."""
-    steps = {(after - before) % 256 for before, after in zip(key, key[1:], strict=False)}
+    steps = {(after - before) % 256 for before, after in pairwise(key)}
     if len(set(key)) < MIN_DISTINCT_BYTES or len(steps) == 1:
         raise _refusal(f"{SETTING}: the key {key_id!r} is an example or a pattern, not random bytes.")
     if all(0x20 <= byte < 0x7F for byte in key):
@@ -148,4 +151,6 @@ def _refuse_weak(key_id: str, key: bytes, encoded: str, secret_key: str) -> None
 
 
 def _refusal(reason: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"{reason} It takes a list id:base64,id:base64, newest first, {KEY_BYTES} random bytes each. {HOW_TO_MAKE_ONE}")
+    return ImproperlyConfigured(
+        f"{reason} It takes a list id:base64,id:base64, newest first, {KEY_BYTES} random bytes each. {HOW_TO_MAKE_ONE}"
+    )

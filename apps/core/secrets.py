@@ -8,8 +8,9 @@ Reads and writes data keys through the ORM: call it from synchronous code.
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,7 +21,20 @@ from apps.core.keyring import NONCE_BYTES, UnwrapError, associated_data, check_k
 from apps.core.models import DataKey
 from apps.core.redaction import call_secrets, redact
 
-__all__ = ["PLATFORM", "Place", "Secret", "SecretUnreadable", "call_secrets", "check_keys", "fingerprint", "hint", "redact", "seal", "unseal"]
+__all__ = [
+    "PLATFORM",
+    "Place",
+    "Secret",
+    "SecretUnreadable",
+    "call_secrets",
+    "check_keys",
+    "fingerprint",
+    "hint",
+    "redact",
+    "register_sealed",
+    "seal",
+    "unseal",
+]
 
 VERSION = "pb1"
 SECRETS = "secrets"
@@ -91,6 +105,32 @@ class Place:
     table: str
     row: str
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedColumn:
+    """A text column that holds sealed values: what rotate_secrets walks."""
+
+    model: str
+    field: str
+    place_of: Callable[[Any], Place]
+    related: tuple[str, ...]
+
+
+_sealed_columns: dict[tuple[str, str], SealedColumn] = {}
+
+
+def register_sealed(model: str, field: str, place_of: Callable[[Any], Place], *, related: tuple[str, ...] = ()) -> None:
+    """Name a column that holds sealed values ("app.Model" and field), beside its model. `related` is what `place_of` follows.
+
+    A column that is not registered here stays under its old key for ever.
+    """
+    _sealed_columns[(model, field)] = SealedColumn(model, field, place_of, related)
+
+
+def sealed_columns() -> tuple[SealedColumn, ...]:
+    """Every registered column."""
+    return tuple(_sealed_columns.values())
 
 
 class SecretUnreadable(Exception):
