@@ -7,6 +7,17 @@ from django.urls import include, path
 urlpatterns = [
     path("health/", include("apps.core.urls")),
     path("", include("apps.accounts.urls")),
+    path(
+        "w/<slug:workspace>/",
+        include(
+            [
+                path("", include("apps.external_models.urls")),
+                path("", include("apps.connections.urls")),
+                path("", include("apps.inference.urls")),
+                path("", include("apps.onboarding.urls")),
+            ]
+        ),
+    ),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 

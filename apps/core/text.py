@@ -1,8 +1,12 @@
 """Text of users and models, made safe to look at."""
 
+import re
 import unicodedata
 
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# Only mask characters, or a hint such as "sk-…MQAA" or "sk***************MQAA".
+_MASK = re.compile(r".{0,8}(?:[•●∙…]+|\*{3,}).{0,4}")
 
 
 def visible(text: str) -> str:
@@ -23,3 +27,8 @@ def monogram(name: str) -> str:
     if len(words) > 1 and words[1][0].isalpha():
         return (words[0][0] + words[1][0]).upper()
     return words[0][:2].upper()
+
+
+def is_mask(text: str) -> bool:
+    """Whether a text is what products show in place of a secret. Stored as a value, it would replace the real one (spec 07 A6)."""
+    return bool(_MASK.fullmatch(text.strip()))

@@ -1,0 +1,187 @@
+"""Every change of a connection. Each is atomic and leaves one audit event; secrets show there as *changed*."""
+
+from collections.abc import Mapping
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.audit.events import Event
+from apps.audit.record import Actor, record
+from apps.connections.models import Connection, ConnectionSecret
+from apps.connections.origin import origin_of
+from apps.core.secrets import PLATFORM, Secret, fingerprint, hint, seal
+from apps.external_models.actions import Author
+from apps.external_models.definition import Definition, looks_secret
+from apps.external_models.models import ExternalModel
+from apps.external_models.names import name_key
+
+
+class ConnectionNameTaken(Exception):
+    """Another connection of the workspace has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This workspace already has a connection named “{name}”. Choose another name.")
+
+
+class KeyAlreadyUsed(Exception):
+    """The model already has a connection with this key."""
+
+    def __init__(self, connection_name: str) -> None:
+        super().__init__(f"The connection “{connection_name}” of this model already uses this key. Enter another key.")
+
+
+class ConnectionEditConflict(Exception):
+    """The connection was changed after the page was opened."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody changed this connection while you were editing it. Reload the page, then enter the values again.")
+
+
+@transaction.atomic
+def add_connection(
+    model: ExternalModel, *, name: str, secrets: Mapping[str, Secret], parameters: Mapping[str, str], by: Author
+) -> Connection:
+    """Add a connection with its secrets by header name. Raises ConnectionNameTaken and KeyAlreadyUsed."""
+    connection = Connection(workspace_id=model.workspace_id, model=model, name=name, name_key=name_key(name), parameters=dict(parameters))
+    connection.created_by, connection.created_by_name = by.user, by.actor.name
+    connection.key_fingerprint = key_fingerprint(model, secrets)
+    save_unique(connection)
+    store_secrets(connection, secrets)
+    changes = {"model": model.name, **{f"secret {header}": secret for header, secret in secrets.items()}}
+    record(Event.CONNECTION_ADDED, actor=by.actor, workspace=model.workspace_id, target=connection, changes=changes)
+    return connection
+
+
+@transaction.atomic
+def replace_credentials(
+    connection: Connection, *, secrets: Mapping[str, Secret], parameters: Mapping[str, str], actor: Actor, expected_version: int | None = None
+) -> Connection:
+    """Replace the given secrets and the parameters; secrets not given stay, unless the host changes (spec 07 A8).
+
+    Raises KeyAlreadyUsed, ConnectionEditConflict.
+    """
+    connection = lock(connection)
+    if expected_version is not None and connection.version != expected_version:
+        raise ConnectionEditConflict
+    changes: dict[str, object] = {f"secret {header}": secret for header, secret in secrets.items()}
+    if dict(parameters) != connection.parameters:
+        changes["parameters"] = (connection.parameters, dict(parameters))
+    connection.parameters = dict(parameters)
+    if secrets:
+        connection.key_fingerprint = key_fingerprint(connection.model, secrets) or connection.key_fingerprint
+        connection.last_error = ""
+    connection.version += 1
+    connection.updated_at = timezone.now()
+    save_unique(connection)
+    cleared = clear_foreign_secrets(connection, keep=secrets)
+    store_secrets(connection, secrets)
+    changes |= {f"secret {header}": "cleared: the host changed" for header in cleared}
+    record(Event.CONNECTION_CREDENTIALS_REPLACED, actor=actor, workspace=connection.workspace_id, target=connection, changes=changes)
+    return connection
+
+
+@transaction.atomic
+def switch_connection(connection: Connection, *, on: bool, actor: Actor) -> Connection:
+    """Allow or stop calls through the connection. Leaves no event when nothing changes."""
+    connection = lock(connection)
+    if connection.inferencing_enabled != on:
+        connection.inferencing_enabled = on
+        connection.save(update_fields=["inferencing_enabled"])
+        record(
+            Event.CONNECTION_INFERENCING_SWITCHED,
+            actor=actor,
+            workspace=connection.workspace_id,
+            target=connection,
+            changes={"inferencing": (not on, on)},
+        )
+    return connection
+
+
+@transaction.atomic
+def delete_connection(connection: Connection, *, actor: Actor) -> None:
+    """Delete the connection and its secrets. Its audit events stay."""
+    connection = lock(connection)
+    record(
+        Event.CONNECTION_DELETED,
+        actor=actor,
+        workspace=connection.workspace_id,
+        target=connection,
+        changes={"model": connection.model.name},
+    )
+    connection.delete()
+
+
+def note_use(connection: Connection, *, error: str) -> None:
+    """Remember time and outcome of a call. Not a change made by anybody, so not audited."""
+    Connection.objects.filter(pk=connection.pk).update(last_used_at=timezone.now(), last_error=error)
+
+
+@transaction.atomic
+def drop_secrets_of_other_hosts(model: ExternalModel, *, actor: Actor) -> list[Connection]:
+    """After the endpoint changed: clear what was entered for another host, on every connection. Gives the connections that lost any."""
+    losers = []
+    for connection in model.connections.select_for_update(of=("self",)):
+        connection.model = model
+        if cleared := clear_foreign_secrets(connection, keep={}):
+            changes = {f"secret {header}": "cleared: the host changed" for header in cleared}
+            record(Event.CONNECTION_CREDENTIALS_REPLACED, actor=actor, workspace=model.workspace_id, target=connection, changes=changes)
+            losers.append(connection)
+    return losers
+
+
+def clear_foreign_secrets(connection: Connection, *, keep: Mapping[str, Secret]) -> list[str]:
+    """Delete secrets entered for another origin than the connection's now; names of those that `keep` does not replace."""
+    foreign = connection.secrets.exclude(origin=origin_of(connection.model.definition.url, connection.parameters))
+    names = list(foreign.values_list("name", flat=True))
+    if names:
+        foreign.delete()
+    kept = {header.lower() for header in keep}
+    cleared = [name for name in names if name not in kept]
+    if cleared and not keep:
+        Connection.objects.filter(pk=connection.pk).update(key_fingerprint="")
+    return cleared
+
+
+def store_secrets(connection: Connection, secrets: Mapping[str, Secret]) -> None:
+    """Seal each secret for its own row and the connection's present origin."""
+    origin = origin_of(connection.model.definition.url, connection.parameters)
+    for header, secret in secrets.items():
+        name = header.lower()
+        row = ConnectionSecret.objects.filter(connection=connection, name=name).first() or ConnectionSecret(
+            connection=connection, name=name
+        )
+        row.origin, row.hint = origin, hint(secret)
+        row.value = seal(secret, row.place(connection))
+        row.save()
+
+
+def key_fingerprint(model: ExternalModel, secrets: Mapping[str, Secret]) -> str:
+    """Fingerprint of the connection's key: the first secret header that names a credential, else the first. "" without any."""
+    header = key_header(model.definition, secrets)
+    if not header:
+        return ""
+    return fingerprint(secrets[header], f"model:{model.pk}", workspace=str(model.workspace_id or PLATFORM))
+
+
+def key_header(definition: Definition, secrets: Mapping[str, Secret]) -> str:
+    ordered = [name for name in definition.secret_headers if name in secrets]
+    return next((name for name in ordered if looks_secret(name)), ordered[0] if ordered else "")
+
+
+def lock(connection: Connection) -> Connection:
+    return Connection.objects.select_for_update(of=("self",)).select_related("model").get(pk=connection.pk)
+
+
+def save_unique(connection: Connection) -> None:
+    """Save, or say which of the two constraints refused: the name, or the key."""
+    try:
+        with transaction.atomic():
+            connection.save()
+    except IntegrityError as error:
+        others = Connection.objects.exclude(pk=connection.pk)
+        same_key = others.filter(model=connection.model, key_fingerprint=connection.key_fingerprint).exclude(key_fingerprint="").first()
+        if same_key:
+            raise KeyAlreadyUsed(same_key.name) from error
+        if others.filter(workspace_id=connection.workspace_id, name_key=connection.name_key).exists():
+            raise ConnectionNameTaken(connection.name) from error
+        raise

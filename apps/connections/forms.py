@@ -1,0 +1,86 @@
+"""Adding a connection and replacing its credentials: one field per secret header and per address parameter of the definition."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from apps.connections.models import Connection
+from apps.core.headers import check_header_value
+from apps.core.secrets import Secret
+from apps.core.text import is_mask
+from apps.external_models.models import ExternalModel
+from apps.external_models.names import check_name
+from apps.providers.errors import ProviderError
+from apps.providers.address import url_parameters
+
+
+class CredentialsForm(forms.Form):
+    """Fields follow from the model's definition. `connection` None means: a new one, whose secrets are all required."""
+
+    def __init__(self, data: Any = None, *, model: ExternalModel, connection: Connection | None = None) -> None:
+        super().__init__(data, initial=connection.parameters_initial if connection else None)
+        self.model, self.connection = model, connection
+        stored = connection.stored_secrets() if connection else {}
+        self.secret_fields: dict[str, str] = {}
+        self.parameter_fields: dict[str, str] = {}
+        if connection is None:
+            self.fields["name"] = forms.CharField(label="Connection name", max_length=1000, help_text="It cannot be changed later.")
+        for number, header in enumerate(model.definition.secret_headers):
+            self.add_secret(f"secret-{number}", header, stored=header.lower() in stored)
+        for name in parameters_of(model):
+            field = self.parameter_fields[f"p-{name}"] = name
+            self.fields[f"p-{name}"] = forms.CharField(label=f"{field} in the URL", max_length=500)
+
+    def add_secret(self, field: str, header: str, *, stored: bool) -> None:
+        self.secret_fields[field] = header
+        attrs = {"autocomplete": "new-password", "spellcheck": "false"}
+        if stored:
+            attrs["placeholder"] = "Set, leave empty to keep it"
+        # Never rendered back: what was typed into a refused form has to be typed again.
+        widget = forms.PasswordInput(render_value=False, attrs=attrs)
+        self.fields[field] = forms.CharField(label=header, required=not stored, max_length=20_000, widget=widget)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for field in self.secret_fields:
+            if value := data.get(field):
+                self.check_secret(field, value)
+        if "name" in data:
+            self.check_name(data["name"])
+        return data
+
+    def check_secret(self, field: str, value: str) -> None:
+        if is_mask(value):
+            self.add_error(field, "This is a mask, not the key itself. Paste the key, or leave the field empty to keep the stored one.")
+            return
+        try:
+            check_header_value(value)
+        except ValueError as error:
+            self.add_error(field, str(error))
+
+    def check_name(self, name: str) -> None:
+        try:
+            self.cleaned_data["name"] = check_name(name)
+        except ValueError as error:
+            self.add_error("name", str(error))
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """What was typed, by header name."""
+        return {header: Secret(self.cleaned_data[field]) for field, header in self.secret_fields.items() if self.cleaned_data.get(field)}
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        return {name: self.cleaned_data[field] for field, name in self.parameter_fields.items()}
+
+    def blame_key(self, message: str) -> None:
+        """The key is in use elsewhere: say so at the field it came from."""
+        self.add_error(next(iter(self.secret_fields), None), message)
+
+
+def parameters_of(model: ExternalModel) -> tuple[str, ...]:
+    try:
+        return url_parameters(model.definition.url)
+    except ProviderError:
+        return ()

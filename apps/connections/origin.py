@@ -1,0 +1,20 @@
+"""Where a connection's secrets may go: scheme, host and port of the endpoint as this connection fills it in."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from apps.providers.errors import ProviderError
+from apps.providers.address import fill_url
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(url: str, parameters: Mapping[str, str]) -> str:
+    """`https://api.example.com:443`; "" when the URL does not name a host (yet), which no stored secret matches."""
+    try:
+        parts = urlsplit(url)
+        host = urlsplit(fill_url(f"{parts.scheme}://{parts.netloc}/", parameters))
+        port = host.port or DEFAULT_PORTS.get(host.scheme, 0)
+    except (ValueError, ProviderError):
+        return ""
+    return f"{host.scheme}://{host.hostname}:{port}" if host.hostname else ""

@@ -1,0 +1,207 @@
+"""Every change of an external model. Each is atomic and leaves one audit event."""
+
+from dataclasses import dataclass, fields
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.accounts.models import User, Workspace
+from apps.audit.events import Event
+from apps.audit.record import Actor, record
+from apps.external_models.definition import Definition
+from apps.external_models.models import ExternalModel, IntegrationType, Status
+from apps.external_models.names import MAX_NAME, name_key
+
+UNTITLED = "Untitled model"
+
+
+class NameTaken(Exception):
+    """Another model of the workspace has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"This workspace already has a model named “{name}”. Choose another name.")
+
+
+class EditConflict(Exception):
+    """The model was changed after the page was opened. Carries who changed it and when, so that the page can say so."""
+
+    def __init__(self, model: ExternalModel) -> None:
+        self.model = model
+        super().__init__(f"{model.updated_by or 'Somebody'} changed this model while you were editing it.")
+
+
+class ModelIsDraft(Exception):
+    """A draft cannot be switched on: it was never confirmed."""
+
+    def __init__(self) -> None:
+        super().__init__("This model is a draft. Finish its set-up to switch inferencing on.")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who edits: the user row (for *added by*) and the actor (for the audit log)."""
+
+    user: User | None
+    actor: Actor
+
+
+@transaction.atomic
+def add_model(
+    workspace: Workspace, *, name: str, definition: Definition, by: Author, creation_key: UUID, as_draft: bool = True
+) -> ExternalModel:
+    """Add a draft. The same `creation_key` again (a double click) gives the row that is there. Raises NameTaken."""
+    existing = ExternalModel.objects.filter(workspace=workspace, creation_key=creation_key).first()
+    if existing:
+        return existing
+    model = ExternalModel(workspace=workspace, integration_type=IntegrationType.API, creation_key=creation_key)
+    model.created_by = model.updated_by = by.user
+    model.definition = definition
+    model.rename(name or free_name(workspace, UNTITLED))
+    if not insert(model):
+        raced = ExternalModel.objects.filter(workspace=workspace, creation_key=creation_key).first()
+        if raced is None:
+            raise NameTaken(model.name)
+        return raced
+    event = Event.MODEL_SAVED_AS_DRAFT if as_draft else Event.MODEL_ADDED
+    record(event, actor=by.actor, workspace=workspace.id, target=model, changes=describe(model, definition))
+    return model
+
+
+@transaction.atomic
+def update_model(
+    model: ExternalModel, *, name: str, definition: Definition, by: Author, expected_version: int, tested_digest: str = ""
+) -> ExternalModel:
+    """Change name and definition. Raises EditConflict when somebody else did since `expected_version`, and NameTaken.
+
+    `tested_digest` says which test covers an active model's new definition; "" means none, and the event says so.
+    """
+    model = lock(model)
+    if model.version != expected_version:
+        raise EditConflict(model)
+    changes = changed_fields(model, name or model.name, definition)
+    if not model.is_draft and tested_digest != model.tested_digest:
+        changes["tested"] = (bool(model.tested_digest), bool(tested_digest))
+        set_tested(model, tested_digest)
+    model.definition = definition
+    model.rename(name or model.name)
+    model.version += 1
+    model.updated_by, model.updated_at = by.user, timezone.now()
+    if not insert(model):
+        raise NameTaken(name)
+    event = Event.MODEL_SAVED_AS_DRAFT if model.is_draft else Event.MODEL_UPDATED
+    record(event, actor=by.actor, workspace=model.workspace_id, target=model, changes=changes)
+    return model
+
+
+@transaction.atomic
+def activate_model(model: ExternalModel, *, tested_digest: str, by: Author) -> ExternalModel:
+    """Make a draft callable. An empty digest means *Confirm without a test*, which is audited as such. Does nothing twice."""
+    model = lock(model)
+    if not model.is_draft:
+        return model
+    model.status, model.inferencing_enabled = Status.ACTIVE, True
+    set_tested(model, tested_digest)
+    model.updated_by, model.updated_at = by.user, timezone.now()
+    model.save(update_fields=["status", "inferencing_enabled", "tested_digest", "tested_at", "updated_by", "updated_at"])
+    event = Event.MODEL_ACTIVATED if tested_digest else Event.MODEL_ACTIVATED_WITHOUT_TEST
+    record(event, actor=by.actor, workspace=model.workspace_id, target=model)
+    return model
+
+
+def set_tested(model: ExternalModel, digest: str) -> None:
+    model.tested_digest, model.tested_at = digest, timezone.now() if digest else None
+
+
+@transaction.atomic
+def switch_inferencing(model: ExternalModel, *, on: bool, actor: Actor) -> ExternalModel:
+    """Allow or stop calls of the model. Raises ModelIsDraft. Leaves no event when nothing changes (a double click)."""
+    model = lock(model)
+    if model.is_draft:
+        raise ModelIsDraft
+    if model.inferencing_enabled != on:
+        model.inferencing_enabled = on
+        model.save(update_fields=["inferencing_enabled"])
+        record(
+            Event.MODEL_INFERENCING_SWITCHED, actor=actor, workspace=model.workspace_id, target=model, changes={"inferencing": (not on, on)}
+        )
+    return model
+
+
+@transaction.atomic
+def copy_model(model: ExternalModel, *, by: Author, workspace: Workspace) -> ExternalModel:
+    """A new draft *Copy of NAME* with everything but secrets and connections."""
+    copy = ExternalModel(workspace=workspace, integration_type=model.integration_type, provider=model.provider, model_id=model.model_id)
+    copy.definition_json, copy.endpoint_host = model.definition_json, model.endpoint_host
+    copy.first_byte_seconds, copy.total_seconds = model.first_byte_seconds, model.total_seconds
+    copy.created_by = copy.updated_by = by.user
+    for _ in range(5):
+        copy.rename(free_name(workspace, f"Copy of {model.name}"))
+        if insert(copy):
+            break
+    else:
+        raise NameTaken(copy.name)
+    record(
+        Event.MODEL_COPIED, actor=by.actor, workspace=workspace.id, target=copy, changes={"copied from": f"{model.name} ({model.pk})"}
+    )
+    return copy
+
+
+@transaction.atomic
+def delete_model(model: ExternalModel, *, actor: Actor) -> None:
+    """Delete the model with its connections. Its audit events stay."""
+    model = lock(model)
+    connections = sorted(model.connections.values_list("name", flat=True))
+    record(
+        Event.MODEL_DELETED,
+        actor=actor,
+        workspace=model.workspace_id,
+        target=model,
+        changes={"status": model.status, "connections deleted with it": connections},
+    )
+    model.delete()
+
+
+def lock(model: ExternalModel) -> ExternalModel:
+    """The row as it is now, locked to the end of the transaction. Raises ExternalModel.DoesNotExist when it is gone."""
+    return ExternalModel.objects.select_for_update(of=("self",)).select_related("updated_by").get(pk=model.pk)
+
+
+def insert(model: ExternalModel) -> bool:
+    """Save; False when a unique constraint refuses. The database decides, so 50 requests at once leave one row."""
+    try:
+        with transaction.atomic():
+            model.save()
+    except IntegrityError:
+        return False
+    return True
+
+
+def free_name(workspace: Workspace, wanted: str) -> str:
+    """`wanted`, or `wanted 2`, `wanted 3` ... whichever the workspace does not have yet."""
+    wanted = wanted[: MAX_NAME - 4]
+    taken = set(
+        ExternalModel.objects.filter(workspace=workspace, name_key__startswith=name_key(wanted)).values_list("name_key", flat=True)
+    )
+    number, name = 1, wanted
+    while name_key(name) in taken:
+        number += 1
+        name = f"{wanted} {number}"
+    return name
+
+
+def describe(model: ExternalModel, definition: Definition) -> dict[str, object]:
+    return {"name": model.name, "method": definition.method, "url": definition.url}
+
+
+def changed_fields(model: ExternalModel, name: str, after: Definition) -> dict[str, object]:
+    """Before and after of every field that differs. A definition holds nothing secret, so all of it may be shown."""
+    before = model.definition
+    changes: dict[str, object] = {}
+    if model.name != name:
+        changes["name"] = (model.name, name)
+    old, new = before.to_json(), after.to_json()
+    for field in fields(Definition):
+        if old[field.name] != new[field.name]:
+            changes[field.name.replace("_", " ")] = (old[field.name], new[field.name])
+    return changes

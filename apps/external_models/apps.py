@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ExternalModelsConfig(AppConfig):
+    name = "apps.external_models"
+    verbose_name = "External models"

@@ -1,0 +1,94 @@
+"""What the pages of external models read. The workspace always comes first."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+
+from apps.accounts.models import Workspace
+from apps.external_models.models import ExternalModel
+from apps.external_models.names import name_key
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFilters:
+    """The list's filter bar; "" means any."""
+
+    q: str = ""
+    type: str = ""
+    source: str = ""
+    status: str = ""
+    inferencing: str = ""
+
+    @property
+    def any(self) -> bool:
+        return any((self.q, self.type, self.source, self.status, self.inferencing))
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One way to order the list: fields for the database, ending in the key so that no two rows tie."""
+
+    key: str
+    fields: tuple[str, ...]
+    descending: bool = False
+
+
+SORTS = {
+    "name": Sort("name", ("name_key", "id")),
+    "-name": Sort("-name", ("name_key", "id"), descending=True),
+    "source": Sort("source", ("provider", "name_key", "id")),
+    "-source": Sort("-source", ("provider", "name_key", "id"), descending=True),
+    "added": Sort("added", ("updated_at", "id")),
+    "-added": Sort("-added", ("updated_at", "id"), descending=True),
+}
+DEFAULT_SORT = "-added"
+
+STATUS_FILTERS = {
+    "draft": Q(status="draft"),
+    "active": Q(status="active", inferencing_enabled=True),
+    "inactive": Q(status="active", inferencing_enabled=False),
+}
+
+
+def list_models(workspace: Workspace, filters: ModelFilters) -> QuerySet[ExternalModel]:
+    """The workspace's models that match; unordered."""
+    models = ExternalModel.objects.filter(workspace=workspace)
+    if filters.type:
+        models = models.filter(integration_type=filters.type)
+    if filters.source:
+        models = models.filter(provider=filters.source)
+    if filters.status:
+        models = models.filter(STATUS_FILTERS[filters.status])
+    if filters.inferencing:
+        models = models.filter(inferencing_enabled=filters.inferencing == "on")
+    return models.filter(matches(workspace, filters.q)) if filters.q else models
+
+
+def matches(workspace: Workspace, text: str) -> Q:
+    """Name, model ID, endpoint host, or the name of a connection contains the text, without case."""
+    key = name_key(text)
+    with_connection = ExternalModel.objects.filter(connections__workspace=workspace, connections__name_key__contains=key).values("pk")
+    return Q(name_key__contains=key) | Q(model_id__icontains=text) | Q(endpoint_host__icontains=text) | Q(pk__in=with_connection)
+
+
+def with_connections(models: QuerySet[ExternalModel]) -> QuerySet[ExternalModel]:
+    """Two more queries whatever the number of rows: the connections, and what their state is read from."""
+    return models.prefetch_related("connections__secrets")
+
+
+def list_system_models(filters: ModelFilters) -> QuerySet[ExternalModel]:
+    """Visible models that the platform provides to every workspace."""
+    models = ExternalModel.objects.filter(workspace=None, is_visible=True)
+    return models.filter(Q(name_key__contains=name_key(filters.q)) | Q(model_id__icontains=filters.q)) if filters.q else models
+
+
+def get_model(workspace: Workspace, model_id: UUID) -> ExternalModel:
+    """One model of the workspace. Foreign and missing are the same 404 (spec 07 D2)."""
+    try:
+        return ExternalModel.objects.select_related("created_by", "updated_by").get(workspace=workspace, pk=model_id)
+    except ExternalModel.DoesNotExist:
+        raise Http404("No such model in this workspace.") from None
+
+

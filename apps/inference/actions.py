@@ -1,0 +1,90 @@
+"""Recording tests. The call itself happened before, outside any transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.models import User, Workspace
+from apps.audit.events import Event
+from apps.audit.models import Outcome
+from apps.audit.record import Actor, Target, record
+from apps.connections.actions import note_use
+from apps.connections.models import Connection
+from apps.core.secrets import Secret, seal
+from apps.external_models.models import ExternalModel
+from apps.inference.models import KEPT, TestRun, TypedSecret
+from apps.inference.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What was tested: its digest, the sample input, and the secrets that were typed (for which origin) and stored nowhere else."""
+
+    digest: str
+    sample: Mapping[str, str]
+    typed_secrets: Mapping[str, Secret]
+    origin: str
+
+
+@transaction.atomic
+def record_test(
+    workspace: Workspace, *, model: ExternalModel | None, name: str, tested: Tested, result: Result, user: User, actor: Actor
+) -> TestRun:
+    """Keep a test of a configuration, saved or not. Gives the run; drops the workspace's old ones."""
+    run = TestRun(id=uuid4(), workspace=workspace, model=model, created_by=user, digest=tested.digest, sample=dict(tested.sample))
+    run.passed, run.result = result.answered, result.to_json()
+    run.save(force_insert=True)
+    keep_typed_secrets(run, tested)
+    forget_old_runs(workspace)
+    about = model or Target("external_models.externalmodel", "", name or "Unsaved model")
+    record(Event.MODEL_TESTED, actor=actor, workspace=workspace.id, target=about, outcome=outcome_of(result), changes=what_happened(result))
+    return run
+
+
+@transaction.atomic
+def record_connection_test(connection: Connection, *, result: Result, workspace_id: UUID, actor: Actor) -> None:
+    """Keep the outcome of a connection's test on the connection."""
+    note_use(connection, error="" if result.failure is None else result.failure.kind)
+    record(
+        Event.CONNECTION_TESTED,
+        actor=actor,
+        workspace=workspace_id,
+        target=connection,
+        outcome=outcome_of(result),
+        changes=what_happened(result),
+    )
+
+
+def keep_typed_secrets(run: TestRun, tested: Tested) -> None:
+    """Seal what was typed for the next submit of the same form: a page never carries it back."""
+    for name, secret in tested.typed_secrets.items():
+        row = TypedSecret(run=run, name=name, origin=tested.origin)
+        row.value = seal(secret, row.place)
+        row.save(force_insert=True)
+
+
+def forget_old_runs(workspace: Workspace) -> None:
+    """Runs are scratch paper: after a day only the latest of each model is of use, for its sample input."""
+    old = TestRun.objects.filter(workspace=workspace, created_at__lt=timezone.now() - KEPT)
+    old.filter(model=None).delete()
+    TypedSecret.objects.filter(run__in=old).delete()
+
+
+def outcome_of(result: Result) -> Outcome:
+    if result.failure is None:
+        return Outcome.SUCCESS
+    return Outcome.REFUSED if result.refused_by_egress else Outcome.FAILED
+
+
+def what_happened(result: Result) -> dict[str, object]:
+    """For the audit log: no bodies, no secrets."""
+    facts: dict[str, object] = {}
+    if result.received:
+        facts["status"] = result.received.status
+        facts["total ms"] = result.received.total_ms
+    if result.failure:
+        facts["error"] = result.failure.kind
+    return facts

@@ -1,0 +1,122 @@
+"""The one way to call a model: authorize -> render -> send -> read (spec 04). Test response and connection tests run exactly this."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from apps.core.egress import EgressRule
+from apps.core.http import Exchange, send
+from apps.core.outbound import OutboundError
+from apps.core.secrets import Secret, call_secrets, redact
+from apps.inference.result import Failure, Received, Result, Sent
+from apps.inference.target import Target
+from apps.providers.errors import ErrorKind, ProviderError
+from apps.providers.custom import TemplateFormat
+from apps.providers.jsonpath import JsonPath, compile_path
+from apps.providers.jsonread import storable
+from apps.providers.template import parse_template
+from apps.providers.types import JsonValue, Request, Response
+
+KEPT_TEXT = 256 * 1024  # characters of a response kept for the page; the limits of the call itself stand in Target.limits
+MASK = "••••••••"
+
+
+async def run(target: Target, values: Mapping[str, JsonValue], *, rules: Sequence[EgressRule]) -> Result:
+    """Call the target once with the variables' values. Never raises for what went wrong on the way: the Result says it.
+
+    Cancelling the task closes the upstream connection at once. Must not run inside a database transaction.
+    """
+    with call_secrets():
+        result = Result()
+        try:
+            wire = wire_format(target, authorize(target))
+            request = wire.build_request(values, target.parameters)
+            result = replace(result, sent=show_request(request))
+            exchange = await deliver(request, target, rules)
+            result = replace(result, received=show_response(exchange))
+            return read(wire, exchange, result)
+        except ProviderError as error:
+            return replace(result, failure=mask(Failure.of(error)))
+
+
+def authorize(target: Target) -> dict[str, Secret]:
+    """The secret for each secret header. Raises ProviderError(needs_credentials) naming those that are missing."""
+    missing = [name for name in target.definition.secret_headers if name.lower() not in target.secrets]
+    if missing:
+        names = ", ".join(missing)
+        raise ProviderError(
+            ErrorKind.NEEDS_CREDENTIALS,
+            f"There is no value for the secret header {names}.",
+            "Enter it in Headers. A stored value is dropped when the endpoint's host changes.",
+        )
+    return {name: target.secrets[name.lower()] for name in target.definition.secret_headers}
+
+
+def wire_format(target: Target, secrets: Mapping[str, Secret]) -> TemplateFormat[Secret]:
+    """How the target is spoken to, with secrets still closed. Raises ProviderError for a body that does not parse."""
+    definition = target.definition
+    return TemplateFormat(
+        method=definition.method,
+        url=definition.url,
+        body=parse_template(definition.body) if definition.body.strip() else None,
+        variables=definition.variables,
+        headers=tuple((header.name, secrets[header.name] if header.secret else header.value) for header in definition.headers),
+        output=path_or_none(definition.paths.output),
+        input_tokens=path_or_none(definition.paths.input_tokens),
+        output_tokens=path_or_none(definition.paths.output_tokens),
+    )
+
+
+def path_or_none(text: str) -> JsonPath | None:
+    return compile_path(text) if text else None
+
+
+async def deliver(request: Request[Secret], target: Target, rules: Sequence[EgressRule]) -> Exchange:
+    """Send under the egress rules and limits. Raises ProviderError with the stage that failed."""
+    try:
+        return await send(request.method, request.url, request.headers, request.body, rules=rules, limits=target.limits)
+    except OutboundError as error:
+        raise ProviderError(
+            ErrorKind(error.code.value), error.message, error.hint, retryable=error.retryable, retry_after=error.retry_after
+        ) from error
+
+
+def read(wire: TemplateFormat[Secret], exchange: Exchange, result: Result) -> Result:
+    """The answer out of the response. An error status or something that is not JSON raises ProviderError."""
+    answer = wire.read_answer(Response(exchange.status, exchange.headers, exchange.body))
+    return replace(
+        result,
+        output=redact(storable(answer.text)),
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+    )
+
+
+def show_request(request: Request[Secret]) -> Sent:
+    """The request for people: secrets masked, text as text."""
+    headers = tuple((name, MASK if isinstance(value, Secret) else value) for name, value in request.headers)
+    return Sent(request.method, redact(request.url), headers, request.body.decode("utf-8", "replace")[:KEPT_TEXT])
+
+
+def show_response(exchange: Exchange) -> Received:
+    """The response for people: secrets that it repeats are masked, long text is cut."""
+    text = redact(storable(exchange.body.decode("utf-8", "replace").removeprefix("\ufeff")))
+    headers = tuple((name, redact(value)) for name, value in exchange.headers)
+    return Received(
+        exchange.status,
+        headers,
+        text[:KEPT_TEXT],
+        len(text) > KEPT_TEXT,
+        round(exchange.first_byte_ms, 1),
+        round(exchange.total_ms, 1),
+        exchange.received_bytes,
+    )
+
+
+def mask(failure: Failure) -> Failure:
+    """An upstream error text may repeat the key it was sent (spec 07 A9)."""
+    return replace(
+        failure,
+        message=redact(failure.message),
+        hint=redact(failure.hint),
+        provider_message=redact(storable(failure.provider_message)),
+    )

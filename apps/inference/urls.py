@@ -1,0 +1,9 @@
+from django.urls import path
+
+from apps.inference import views
+
+app_name = "inference"
+
+urlpatterns = [
+    path("models/<uuid:model_id>/connections/<uuid:connection_id>/test/", views.test_connection, name="test_connection"),
+]

@@ -1,0 +1,93 @@
+"""Testing one connection: a real call with the sample input of the model's last test."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from apps.accounts.permissions import Permission
+from apps.accounts.requests import WorkspaceRequest, actor_of
+from apps.connections.models import Connection
+from apps.connections.views import get_connection
+from apps.core.access import require
+from apps.core.htmx import is_fragment_request, redirect, render_fragment, toast
+from apps.egress import rules
+from apps.external_models.queries import get_model
+from apps.inference import pipeline
+from apps.inference.actions import record_connection_test
+from apps.inference.models import TestRun
+from apps.inference.result import Failure, Result
+from apps.inference.target import Target, target_of
+from apps.providers.errors import ProviderError
+from apps.providers.types import JsonValue
+from apps.providers.variables import coerce_values
+
+DEFAULT_PROMPT = "Say hello in one short sentence."
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyTest:
+    """What the call needs, read from the database before it."""
+
+    connection: Connection
+    target: Target
+    values: dict[str, JsonValue]
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+async def test_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> HttpResponse:
+    """Call the model once through this connection and say what came of it."""
+    try:
+        ready = await sync_to_async(prepare)(request, model_id, connection_id)
+    except ProviderError as error:
+        return await sync_to_async(refuse)(request, model_id, connection_id, error)
+    result = await pipeline.run(ready.target, ready.values, rules=await sync_to_async(rules.current)())
+    return await sync_to_async(finish)(request, ready.connection, result)
+
+
+def prepare(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> ReadyTest:
+    """Raises ProviderError when the remembered sample does not fit the variables any more."""
+    connection = get_connection(get_model(request.workspace, model_id), connection_id)
+    run = TestRun.objects.filter(model_id=model_id, created_by=request.user).order_by("-created_at").first()
+    sample = {"prompt": DEFAULT_PROMPT} | (run.sample if run else {})
+    return ReadyTest(connection, target_of(connection), coerce_values(connection.model.definition.variables, sample))
+
+
+def refuse(request: WorkspaceRequest, model_id: UUID, connection_id: UUID, error: ProviderError) -> HttpResponse:
+    connection = get_connection(get_model(request.workspace, model_id), connection_id)
+    return finish(request, connection, Result(failure=Failure.of(error)))
+
+
+def finish(request: WorkspaceRequest, connection: Connection, result: Result) -> HttpResponse:
+    model = connection.model
+    with transaction.atomic():
+        record_connection_test(connection, result=result, workspace_id=request.workspace.pk, actor=actor_of(request))
+    say(request, connection, result)
+    if not is_fragment_request(request):
+        return redirect(request, reverse("connections:connection_list", args=[request.workspace.slug, model.pk]))
+    fresh = get_connection(model, connection.pk)
+    return render_fragment(request, "connections/_connection_row.html", {"model": model, "connection": fresh})
+
+
+def say(request: WorkspaceRequest, connection: Connection, result: Result) -> None:
+    """Status, latency and the provider's message."""
+    if result.failure:
+        said = f" The provider says: {result.failure.provider_message}" if result.failure.provider_message else ""
+        toast(
+            request,
+            f"{connection.name} does not work: {result.failure.message}",
+            level="error",
+            detail=f"{result.failure.hint}{said}".strip(),
+        )
+    elif result.received:
+        answer = f" It says: {result.output[:160]}" if result.output else ""
+        toast(
+            request,
+            f"{connection.name} works",
+            detail=f"HTTP {result.received.status} in {result.received.total_ms / 1000:.2f} s.{answer}",
+        )

@@ -1,0 +1,128 @@
+"""What the page's template asks of a Builder: problems with links, rows, the response tree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.forms import Form
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from apps.external_models.definition import SECRET_HEADERS
+from apps.onboarding.builder import SPARE_ROWS, Builder
+from apps.onboarding.forms import variable_initial
+from apps.onboarding.slots import FIELDS, Slot, slots_of
+from apps.onboarding.tree import Tree
+from apps.providers.types import Variable
+
+ANCHORS = {"body": "body"}
+HEADER_LABELS = {"key": "Header {} key", "value": "Header {} value", "__all__": "Header {}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error: the key of its place on the page, the control it belongs to, and what to do."""
+
+    key: str
+    anchor: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A prompt variable that can be switched on."""
+
+    field: str
+    name: str
+    label: str
+    type: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VariableRow:
+    """A custom variable with the hidden fields that carry it."""
+
+    variable: Variable
+    hidden: list[tuple[str, str]]
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The Builder, prepared for showing."""
+
+    builder: Builder
+
+    @property
+    def field_errors(self) -> list[Problem]:
+        """Every place an error can stand in, with "" where there is none: what was wrong before is cleared."""
+        return [*form_places(self.builder.form), *self.header_places()]
+
+    def header_places(self) -> Iterator[Problem]:
+        for row in self.builder.headers:
+            for name, label in HEADER_LABELS.items():
+                if name == "__all__":
+                    continue
+                key = f"{row.prefix}-{name}"
+                yield Problem(key, f"id_{key}", label.format(int(row.number) + 1), " ".join(row.errors.get(name, ())))
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [problem for problem in self.field_errors if problem.text]
+
+    @property
+    def spare_rows(self) -> list[int]:
+        """Numbers for the empty rows of a page without scripts."""
+        first = max((int(row.number) for row in self.builder.headers), default=-1) + 1
+        return list(range(first, first + SPARE_ROWS))
+
+    @property
+    def switches(self) -> list[Switch]:
+        definition = self.builder.definition
+        return [
+            Switch("use_system_prompt", "system_prompt", "System prompt", "String", definition.use_system_prompt),
+            Switch("use_examples", "examples", "Examples", "JSON", definition.use_examples),
+        ]
+
+    @property
+    def variable_rows(self) -> list[VariableRow]:
+        return [self.variable_row(number, variable) for number, variable in enumerate(self.builder.variables)]
+
+    def variable_row(self, number: int, variable: Variable) -> VariableRow:
+        written = ((f"v-{number}-{key}", value) for key, value in variable_initial(variable).items())
+        hidden = [(name, "on" if value is True else str(value)) for name, value in written if value is not False]
+        return VariableRow(variable, hidden, variable.name in self.builder.used_names)
+
+    @property
+    def variable_names(self) -> str:
+        names = [variable.name for variable in self.builder.definition.variables]
+        return " ".join([*names, "system.prompt"] if "system_prompt" in names else names)
+
+    @property
+    def required_names(self) -> str:
+        return " ".join(variable.name for variable in self.builder.definition.variables if variable.required)
+
+    @property
+    def slots(self) -> list[Slot]:
+        return slots_of(self.builder)
+
+    @property
+    def has_tree(self) -> bool:
+        return self.builder.document is not None
+
+    @property
+    def tree(self) -> SafeString:
+        patched = {slot.path.removeprefix("$.").removeprefix("$"): slot.key for slot in self.slots if slot.path}
+        return Tree(patched, reverse("onboarding:pick", args=[self.builder.workspace.slug])).render(self.builder.document)
+
+    @property
+    def secret_names(self) -> str:
+        return " ".join(sorted(SECRET_HEADERS))
+
+
+def form_places(form: Form) -> Iterator[Problem]:
+    shown = ["name", "connection_name", "url", "body", *FIELDS.values()]
+    for name in shown:
+        errors = form.errors.get(name, ())
+        yield Problem(name, ANCHORS.get(name, f"id_{name}"), str(form.fields[name].label), " ".join(str(error) for error in errors))

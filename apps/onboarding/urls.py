@@ -1,0 +1,20 @@
+from django.urls import path
+
+from apps.onboarding import views
+
+app_name = "onboarding"
+
+urlpatterns = [
+    path("models/new/custom/", views.custom_new, name="custom_new"),
+    path("models/<uuid:model_id>/edit/", views.custom_edit, name="custom_edit"),
+    path("models/custom/save/", views.save, name="save"),
+    path("models/custom/sample/", views.sample, name="sample"),
+    path("models/custom/test/", views.test, name="test"),
+    path("models/custom/preview/", views.preview, name="preview"),
+    path("models/custom/pick/", views.pick, name="pick"),
+    path("models/custom/address/", views.address, name="address"),
+    path("models/custom/variable/", views.variable_dialog, name="variable_dialog"),
+    path("models/custom/variable/save/", views.variable_save, name="variable_save"),
+    path("models/custom/variable/remove/", views.variable_remove, name="variable_remove"),
+    path("models/custom/variable/toggle/", views.variable_toggle, name="variable_toggle"),
+]

@@ -1,0 +1,355 @@
+"""*Custom API integration*: one page, many buttons. Each button posts the whole form to its own URL; with htmx only the regions that
+changed come back, without scripts the whole page does."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from asgiref.sync import sync_to_async
+from django.http import HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.accounts.permissions import Permission
+from apps.accounts.requests import WorkspaceRequest, actor_of
+from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed
+from apps.connections.models import Connection
+from apps.core.access import require
+from apps.core.http import Limits
+from apps.core.htmx import is_fragment_request, redirect, render_page, toast, toasts_out_of_band
+from apps.egress import rules
+from apps.external_models.actions import Author, EditConflict, NameTaken
+from apps.external_models.models import ExternalModel
+from apps.external_models.queries import get_model
+from apps.inference import pipeline
+from apps.inference.actions import Tested, record_test
+from apps.inference.models import TestRun
+from apps.inference.result import Result
+from apps.inference.target import Target
+from apps.onboarding import proposing
+from apps.onboarding.actions import Integration, save_integration
+from apps.onboarding.builder import Builder, as_uuid, data_of
+from apps.onboarding.forms import Mode, VariableForm, variable_initial
+from apps.onboarding.page import Page
+from apps.onboarding.sample import SampleField, read_sample, sample_fields
+from apps.onboarding.slots import slots_of
+from apps.providers.types import JsonValue
+
+PAGE = "onboarding/custom_integration.html"
+
+
+# The page
+
+
+@require_GET
+@require(Permission.EDIT_MODELS)
+def custom_new(request: WorkspaceRequest) -> HttpResponse:
+    data = {"creation_key": str(uuid4()), "method": "POST", "h-0-key": "Content-Type", "h-0-value": "application/json"}
+    return show(request, Builder(data, Mode.KEEP, request.workspace, request.user))
+
+
+@require_GET
+@require(Permission.EDIT_MODELS)
+def custom_edit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
+    model = get_model(request.workspace, model_id)
+    connection = first_connection(model)
+    data = data_of(model.definition, name=model.name, parameters=connection.parameters if connection else {})
+    data |= {"model": str(model.pk), "version": str(model.version), "creation_key": str(model.creation_key)}
+    run = TestRun.objects.filter(model=model, created_by=request.user).order_by("-created_at").first()
+    return show(request, Builder(data, Mode.KEEP, request.workspace, request.user, model=model, connection=connection, run=run))
+
+
+def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
+    """The page as it was submitted. A model or test run of another workspace or person is not found."""
+    data = request.POST.dict()
+    model_id, run_id = as_uuid(data.get("model")), as_uuid(data.get("test_run"))
+    model = get_model(request.workspace, model_id) if model_id else None
+    run = TestRun.objects.filter(pk=run_id, workspace=request.workspace, created_by=request.user).first() if run_id else None
+    return Builder(
+        data,
+        mode,
+        request.workspace,
+        request.user,
+        rules=rules.current(),
+        model=model,
+        connection=first_connection(model) if model else None,
+        run=run,
+    )
+
+
+def first_connection(model: ExternalModel) -> Connection | None:
+    connection = model.connections.order_by("created_at", "id").prefetch_related("secrets").first()
+    if connection:
+        connection.model = model
+    return connection
+
+
+def show(
+    request: WorkspaceRequest,
+    builder: Builder,
+    *,
+    regions: tuple[str, ...] = (),
+    dialog: str = "",
+    status: int = 200,
+    **extra: Any,
+) -> HttpResponse:
+    """The page; for htmx the dialog (or nothing, which closes it) and the regions, out of band."""
+    context = {"builder": builder, "form": builder.form, "shown": Page(builder), "dialog": dialog, **extra}
+    if not is_fragment_request(request):
+        return render_page(request, PAGE, context, status=status)
+    parts = [render_to_string(f"onboarding/{dialog}.html", context, request)] if dialog else []
+    parts += [render_to_string(f"{PAGE}#{region}", {**context, "oob": True}, request) for region in regions]
+    return HttpResponse("".join(parts) + toasts_out_of_band(request), status=status)
+
+
+# Saving
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def save(request: WorkspaceRequest) -> HttpResponse:
+    """Save as draft, Confirm, or Confirm without a test."""
+    action = request.POST.get("action", "draft")
+    builder = read_builder(request, Mode.KEEP if action == "draft" else Mode.CONFIRM)
+    valid = builder.check()
+    needs_test = valid and action == "confirm" and not builder.tested_digest
+    if action == "confirm" and valid and not needs_test:
+        valid = proposing.check_paths(builder)
+    if not valid or needs_test:
+        return show(request, builder, regions=("errors", "status"), status=422, needs_test=needs_test)
+    try:
+        saved = save_integration(
+            integration_of(builder, action),
+            workspace=request.workspace,
+            model=builder.model,
+            by=Author(request.user, actor_of(request)),
+            expected_version=builder.version,
+            creation_key=builder.creation_key,
+            confirm=action != "draft",
+        )
+    except EditConflict as conflict:
+        return show_conflict(request, builder, conflict)
+    except NameTaken as error:
+        builder.form.add_error("name", str(error))
+    except ConnectionNameTaken as error:
+        builder.form.add_error("connection_name", str(error))
+    except KeyAlreadyUsed as error:
+        blame_secret(builder, str(error))
+    else:
+        return after_save(request, builder, saved.model, [connection.name for connection in saved.cleared])
+    return show(request, builder, regions=("errors", "status"), status=422)
+
+
+def integration_of(builder: Builder, action: str) -> Integration:
+    return Integration(
+        name=builder.name,
+        definition=builder.definition,
+        secrets=builder.new_secrets,
+        parameters=builder.parameters,
+        connection_name=" ".join(str(builder.form["connection_name"].value() or "").split()),
+        tested_digest="" if action == "untested" else builder.tested_digest,
+    )
+
+
+def after_save(request: WorkspaceRequest, builder: Builder, model: ExternalModel, cleared: list[str]) -> HttpResponse:
+    if builder.run and builder.run.model_id is None:
+        TestRun.objects.filter(pk=builder.run.pk).update(model=model)
+    detail = f"The endpoint's host changed, so these connections need their key again: {', '.join(cleared)}." if cleared else ""
+    if model.is_draft:
+        toast(request, f"{model.name} is saved as a draft", detail=detail or "Nobody can call it until you confirm it.")
+    elif builder.model and not builder.model.is_draft:
+        toast(request, f"{model.name} is saved", detail=detail or "Calls use the new definition from now on.")
+    else:
+        toast(request, f"{model.name} is active", detail=detail or "Playground, prompts and API calls can use it now.")
+    return redirect(request, reverse("external_models:model_list", args=[request.workspace.slug]))
+
+
+def show_conflict(request: WorkspaceRequest, builder: Builder, conflict: EditConflict) -> HttpResponse:
+    """What was typed stays; the next save replaces the other person's change, knowingly."""
+    builder.data = {**builder.data, "version": str(conflict.model.version)}
+    return show(request, builder, regions=("errors", "status", "identity"), status=409, conflict=conflict)
+
+
+def blame_secret(builder: Builder, message: str) -> None:
+    rows = [row for row in builder.headers if row.is_secret]
+    if rows:
+        rows[0].add_error("value", message)
+
+
+# Testing
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyTest:
+    """Everything a test needs, read from the database before the call."""
+
+    builder: Builder
+    target: Target
+    values: dict[str, JsonValue]
+    sample: dict[str, str]
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def sample(request: WorkspaceRequest) -> HttpResponse:
+    """Open *Sample input*, if the request can be built at all."""
+    builder = read_builder(request, Mode.TEST)
+    if not builder.check():
+        return show(request, builder, regions=("errors", "status"), status=422)
+    return show(request, builder, regions=("errors",), dialog="_sample_dialog", fields=sample_fields(builder))
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+async def test(request: WorkspaceRequest) -> HttpResponse:
+    """Send the request exactly as it would be sent at run time. Async, so that a closed browser cancels the upstream call."""
+    ready = await sync_to_async(prepare_test)(request)
+    if isinstance(ready, HttpResponse):
+        return ready
+    result = await pipeline.run(ready.target, ready.values, rules=ready.builder.rules)
+    return await sync_to_async(finish_test)(request, ready, result)
+
+
+def prepare_test(request: WorkspaceRequest) -> ReadyTest | HttpResponse:
+    builder = read_builder(request, Mode.TEST)
+    if not builder.check():
+        return show(request, builder, regions=("errors", "status"), status=422)
+    values, fields = read_sample(builder)
+    if values is None:
+        return show(request, builder, regions=("errors",), dialog="_sample_dialog", status=422, fields=fields)
+    limits = Limits(first_byte=builder.model.first_byte_seconds, total=builder.model.total_seconds) if builder.model else Limits()
+    target = Target(proposing.testable(builder.definition), builder.secrets, builder.parameters, limits)
+    return ReadyTest(builder, target, values, raw_sample(fields))
+
+
+def raw_sample(fields: list[SampleField]) -> dict[str, str]:
+    return {field.variable.name: field.value for field in fields}
+
+
+def finish_test(request: WorkspaceRequest, ready: ReadyTest, result: Result) -> HttpResponse:
+    before = ready.builder
+    tested = Tested(before.digest, ready.sample, before.secrets_of_run | before.typed_secrets, before.origin)
+    run = record_test(
+        request.workspace,
+        model=before.model,
+        name=before.name,
+        tested=tested,
+        result=result,
+        user=request.user,
+        actor=actor_of(request),
+    )
+    data = proposing.with_proposals({**before.data, "test_run": str(run.pk)}, result)
+    builder = Builder(
+        data, Mode.KEEP, before.workspace, before.user, rules=before.rules, model=before.model, connection=before.connection, run=run
+    )
+    return show(request, builder, regions=("identity", "errors", "result", "paths", "status"))
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def preview(request: WorkspaceRequest) -> HttpResponse:
+    """What a path, as it is being typed, picks out of the last response."""
+    builder = read_builder(request, Mode.KEEP)
+    wanted = request.GET.get("slot", "")
+    slot = next((slot for slot in slots_of(builder) if slot.key == wanted), None)
+    if slot is None or not is_fragment_request(request):
+        return show(request, builder)
+    return HttpResponse(render_to_string("onboarding/_path_value.html", {"slot": slot}, request))
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def pick(request: WorkspaceRequest) -> HttpResponse:
+    """A value of the response was clicked: its path goes into the armed slot, and the next empty slot is armed."""
+    builder = read_builder(request, Mode.KEEP)
+    builder = rebuilt(builder, proposing.picked(builder, request.POST.get("pick", "")))
+    return show(request, builder, regions=("result", "paths", "status"))
+
+
+def rebuilt(builder: Builder, data: dict[str, Any]) -> Builder:
+    """The same page with other field values."""
+    return Builder(
+        data,
+        Mode.KEEP,
+        builder.workspace,
+        builder.user,
+        rules=builder.rules,
+        model=builder.model,
+        connection=builder.connection,
+        run=builder.run,
+    )
+
+
+# Address parameters and variables
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def address(request: WorkspaceRequest) -> HttpResponse:
+    """The endpoint changed: show a field for each `{name}` in it."""
+    return show(request, read_builder(request, Mode.KEEP), regions=("parameters",))
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def variable_dialog(request: WorkspaceRequest) -> HttpResponse:
+    """Open the dialog for a new variable, or for the one named by `edit`."""
+    builder = read_builder(request, Mode.KEEP)
+    name = request.POST.get("edit") or ""
+    variable = next((variable for variable in builder.variables if variable.name == name), None)
+    form = VariableForm(prefix="nv", initial=variable_initial(variable) if variable else {"type": "string"})
+    return show(request, builder, dialog="_variable_dialog", variable_form=form, editing=variable.name if variable else "")
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def variable_save(request: WorkspaceRequest) -> HttpResponse:
+    """Add the dialog's variable, or replace the one being edited."""
+    builder = read_builder(request, Mode.KEEP)
+    editing = request.POST.get("nv-editing", "")
+    others = [variable for variable in builder.variables if variable.name != editing]
+    form = VariableForm(builder.data, prefix="nv", taken=frozenset(variable.name for variable in others))
+    if not form.is_valid():
+        return show(request, builder, dialog="_variable_dialog", status=422, variable_form=form, editing=editing)
+    variables = [form.variable if variable.name == editing else variable for variable in builder.variables]
+    if editing not in {variable.name for variable in builder.variables}:
+        variables.append(form.variable)
+    return show(request, with_variables(builder, variables), regions=("mapping", "status"))
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def variable_remove(request: WorkspaceRequest) -> HttpResponse:
+    builder = read_builder(request, Mode.KEEP)
+    name = request.POST.get("remove", "")
+    left = [variable for variable in builder.variables if variable.name != name]
+    changed = with_variables(builder, left)
+    if any(problem.variable == name for problem in changed.body_problems):
+        toast(
+            request,
+            f"{name} is removed, but the body still uses it",
+            level="error",
+            detail="Take it out of the body, or add the variable again.",
+        )
+    return show(request, changed, regions=("mapping", "status"))
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def variable_toggle(request: WorkspaceRequest) -> HttpResponse:
+    """Switch *System prompt* or *Examples* on or off."""
+    builder = read_builder(request, Mode.KEEP)
+    switch = request.POST.get("toggle", "")
+    data = dict(builder.data)
+    if switch in {"use_system_prompt", "use_examples"}:
+        data[switch] = "" if data.get(switch) else "on"
+    return show(request, rebuilt(builder, data), regions=("mapping", "status"))
+
+
+def with_variables(builder: Builder, variables: list[Any]) -> Builder:
+    """The page with these custom variables in place of its own."""
+    data = {key: value for key, value in builder.data.items() if not key.startswith(("v-", "nv-"))}
+    for number, variable in enumerate(variables):
+        data |= {f"v-{number}-{key}": value for key, value in variable_initial(variable).items() if value not in (False, None)}
+    return rebuilt(builder, data)
