@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -26,7 +27,8 @@ class CappedPaginator(BasePaginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[:MAX_LISTED].count()  # type: ignore[union-attr, call-arg, arg-type]
+        rows = self.object_list
+        return rows[:MAX_LISTED].count() if isinstance(rows, QuerySet) else min(len(rows), MAX_LISTED)
 
 
 class ReadOnlyAdmin(BaseAdmin):

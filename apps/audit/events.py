@@ -121,3 +121,18 @@ class Event(StrEnum):
         member.category = category
         member.label = label
         return member
+
+
+_BY_NAME = {event.value: event for event in Event}
+
+
+def known_event(name: str) -> Event:
+    """The event with this stored name; raises ValueError for one that is not registered."""
+    if name not in _BY_NAME:
+        raise ValueError(f"{name!r} is not in the event registry, apps/audit/events.py.")
+    return _BY_NAME[name]
+
+
+def label_of(name: str) -> str:
+    """The event as people read it; the stored name for one that this release no longer knows."""
+    return _BY_NAME[name].label if name in _BY_NAME else name

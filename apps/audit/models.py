@@ -6,7 +6,7 @@ No foreign keys: an event outlives the workspace, person and object it names, an
 from django.db import models
 
 from apps.audit.chain import GENESIS
-from apps.audit.events import Event
+from apps.audit.events import label_of
 from apps.core.text import visible
 
 
@@ -51,8 +51,8 @@ class AuditEvent(models.Model):
 
     @property
     def label(self) -> str:
-        """The event as people read it; the stored name for one that this version no longer knows."""
-        return Event(self.event).label if self.event in Event else self.event
+        """The event as people read it."""
+        return label_of(self.event)
 
 
 class ChainHead(models.Model):

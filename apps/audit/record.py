@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.audit.chain import PLATFORM, event_hash, timestamp
 from apps.audit.changes import describe_changes, text
 from apps.audit.checkpoints import CHECKPOINT_EVERY, sign_checkpoint
-from apps.audit.events import Event
+from apps.audit.events import Event, known_event
 from apps.audit.models import AuditEvent, ChainHead, Outcome
 
 __all__ = ["SYSTEM", "Actor", "Event", "Outcome", "Target", "chain_of", "record", "workspace_of"]
@@ -71,7 +71,7 @@ def record(
     """
     if not connection.in_atomic_block:
         raise RuntimeError(f"{event} must be recorded inside the transaction of the change it tells of.")
-    known = Event(event)
+    known = known_event(event)
     about = _target(target)
     head = _locked_head(chain_of(workspace))
     entry = AuditEvent(

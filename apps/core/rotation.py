@@ -87,8 +87,8 @@ def _batches(column: SealedColumn, rotation: Rotation, scopes: dict[str, str], s
 
 
 def _rows(column: SealedColumn) -> models.QuerySet[Any]:
-    manager = apps.get_model(column.model)._base_manager
-    return manager.exclude(**{column.field: ""}).prefetch_related(*column.related).order_by("pk")
+    rows: models.QuerySet[Any] = apps.get_model(column.model)._base_manager.all()
+    return rows.exclude(**{column.field: ""}).prefetch_related(*column.related).order_by("pk")
 
 
 def _reencrypt(column: SealedColumn, row: models.Model, rotation: Rotation, scopes: dict[str, str]) -> None:
