@@ -20,6 +20,9 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.permissions import Role
+from apps.connections.models import Connection
+from apps.external_models.models import ExternalModel, Status
+from apps.external_models.names import name_key
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
 from tests.support.routes import routes
@@ -42,6 +45,23 @@ class Row:
     def __str__(self) -> str:
         return f"{self.method} {self.name}"
 
+
+
+
+def a_model(cast: Cast) -> object:
+    """The ID of an active model of harbor; the same one whenever it is asked for in a test."""
+    key = name_key("Row model")
+    defaults = {"name": "Row model", "status": Status.ACTIVE, "inferencing_enabled": True}
+    return ExternalModel.objects.get_or_create(workspace=cast.harbor, name_key=key, defaults=defaults)[0].pk
+
+
+def a_connection(cast: Cast) -> object:
+    defaults = {"name": "Row connection", "model_id": a_model(cast)}
+    return Connection.objects.get_or_create(workspace=cast.harbor, name_key=name_key("Row connection"), defaults=defaults)[0].pk
+
+
+MODEL = {"model_id": a_model}
+CONNECTION = {"model_id": a_model, "connection_id": a_connection}
 
 ROWS = [
     Row("health_live", PUBLIC),
@@ -70,6 +90,34 @@ ROWS = [
     Row("mfa_view_recovery_codes", SIGNED_IN, ok=frozenset({404})),
     Row("mfa_generate_recovery_codes", SIGNED_IN),
     Row("mfa_download_recovery_codes", SIGNED_IN, ok=frozenset({404})),
+    Row("external_models:model_list", "OAMRV"),
+    Row("external_models:definition", "OAMRV", kwargs=MODEL),
+    Row("external_models:model_audit", "OAR", kwargs=MODEL),
+    Row("external_models:switch_inferencing", "OAM", "POST", MODEL, {"on": "1"}),
+    Row("external_models:copy_model", "OAM", "POST", MODEL),
+    Row("external_models:delete_model", "OA", kwargs=MODEL),
+    Row("external_models:delete_model", "OA", "POST", MODEL),
+    Row("connections:connection_list", "OAMRV", kwargs=MODEL),
+    Row("connections:add_connection", "OAM", kwargs=MODEL),
+    Row("connections:add_connection", "OAM", "POST", MODEL),
+    Row("connections:edit_connection", "OAM", kwargs=CONNECTION),
+    Row("connections:edit_connection", "OAM", "POST", CONNECTION),
+    Row("connections:switch_connection", "OAM", "POST", CONNECTION, {"on": "1"}),
+    Row("connections:delete_connection", "OA", kwargs=CONNECTION),
+    Row("connections:delete_connection", "OA", "POST", CONNECTION),
+    Row("inference:test_connection", "OAM", "POST", CONNECTION),
+    Row("onboarding:custom_new", "OAM"),
+    Row("onboarding:custom_edit", "OAM", kwargs=MODEL),
+    Row("onboarding:save", "OAM", "POST"),
+    Row("onboarding:sample", "OAM", "POST"),
+    Row("onboarding:test", "OAM", "POST"),
+    Row("onboarding:preview", "OAM", "POST"),
+    Row("onboarding:pick", "OAM", "POST"),
+    Row("onboarding:address", "OAM", "POST"),
+    Row("onboarding:variable_dialog", "OAM", "POST"),
+    Row("onboarding:variable_save", "OAM", "POST"),
+    Row("onboarding:variable_remove", "OAM", "POST"),
+    Row("onboarding:variable_toggle", "OAM", "POST"),
 ]
 # Other people's namespaces: tested as a whole below, not route by route.
 WHOLE_NAMESPACES = {"admin"}
