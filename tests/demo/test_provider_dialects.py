@@ -30,7 +30,7 @@ class Case:
     more: tuple[tuple[str, str], ...] = ()
 
     def headers(self, key: str) -> dict[str, str]:
-        return {self.header: self.prefix + key, **dict(self.more)}
+        return {self.header: (self.prefix + key).strip(), **dict(self.more)}
 
 
 OPENAI_BODY: Json = {"messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": PROMPT}], "temperature": 0.25}

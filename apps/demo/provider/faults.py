@@ -146,7 +146,7 @@ async def _cut_gzip(call: Call) -> None:
 
 async def _big_headers(call: Call) -> None:
     """`number` KiB of headers."""
-    padding = tuple((f"x-padding-{index}", "x" * 1000) for index in range(int(call.number)))
+    padding = tuple((f"x-padding-{index}", "x" * 1024) for index in range(int(call.number)))
     await call.connection.send(replace(call.reply, headers=padding))
 
 
