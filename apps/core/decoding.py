@@ -43,8 +43,7 @@ class BodyReader:
         return bytes(self._body)
 
     def _inflate(self, data: bytes) -> Iterator[None]:
-        pending = bool(data)
-        while pending:
+        while data:  # zlib takes the trailer's bytes only after the last output, so nothing is left behind when the input is used up
             if self._member.eof:  # RFC 1952: a gzip file may have several members
                 self._member = zlib.decompressobj(GZIP_WINDOW)
             try:
@@ -55,8 +54,6 @@ class BodyReader:
                 raise too_large(self._limit)
             self._body += piece
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            # zlib can hold back output after the last input byte: a full slice means that there may be more
-            pending = bool(data) or (len(piece) == SLICE and not self._member.eof)
             yield
 
 

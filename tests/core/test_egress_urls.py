@@ -83,9 +83,9 @@ BAD = [
     ("https://1.2.3.4.5/", "number"),
     ("https://example.0x/", "number"),
     ("https://example.12/", "number"),
-    ("https://127.0.0.1./", "dot"),
-    ("https://localhost./", "dot"),
-    ("https://example.com./", "dot"),
+    ("https://127.0.0.1./", "ends with a dot"),
+    ("https://localhost./", "ends with a dot"),
+    ("https://example.com./", "ends with a dot"),
     ("https://example..com/", "name"),
     ("https://.example.com/", "name"),
     ("https://１２７.０.０.１/", "name"),  # full-width digits

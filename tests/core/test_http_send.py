@@ -1,7 +1,11 @@
 """One call out, as the server sees it and as it comes back (spec 07 A5, B1, B2, B5)."""
 
 import asyncio
+import gc
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -168,6 +172,16 @@ async def test_a_closed_port_is_connection_refused() -> None:
     assert (error.code, error.retryable) == (Failure.CONNECTION_REFUSED, True)
 
 
+@contextmanager
+def nothing_left_to_the_garbage_collector() -> Iterator[None]:
+    """Python closes a forgotten connection with a ResourceWarning, some time later."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        yield
+        gc.collect()
+    assert [str(warning.message) for warning in caught if "unclosed" in str(warning.message)] == []
+
+
 async def test_cancelling_closes_the_connection_at_once() -> None:
     """F3: a client that leaves stops the upstream call."""
 
@@ -176,14 +190,15 @@ async def test_cancelling_closes_the_connection_at_once() -> None:
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
         await connection.wait_until_client_leaves()
 
-    async with serve(hang) as server:
-        task = asyncio.create_task(call(server.port))
-        while not server.requests:
-            await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await asyncio.wait_for(server.client_left.wait(), 0.5)
+    with nothing_left_to_the_garbage_collector():
+        async with serve(hang) as server:
+            task = asyncio.create_task(call(server.port))
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.wait_for(server.client_left.wait(), 0.5)
 
 
 async def test_a_finished_call_leaves_no_connection_open() -> None:
@@ -194,9 +209,10 @@ async def test_a_finished_call_leaves_no_connection_open() -> None:
         await connection.send(json_answer())
         await connection.wait_until_client_leaves()
 
-    async with serve(answer_and_wait) as server:
-        await call(server.port)
-        await asyncio.wait_for(server.client_left.wait(), 0.5)
+    with nothing_left_to_the_garbage_collector():
+        async with serve(answer_and_wait) as server:
+            await call(server.port)
+            await asyncio.wait_for(server.client_left.wait(), 0.5)
 
 
 async def test_debug_logs_hold_no_headers(caplog: pytest.LogCaptureFixture) -> None:
