@@ -4,7 +4,6 @@
 """
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -131,7 +130,7 @@ def _parse(text: str, secret_key: str) -> LocalKeyRing:
 def _key_bytes(key_id: str, encoded: str) -> bytes:
     try:
         key = base64.b64decode(encoded.replace("-", "+").replace("_", "/") + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise _refusal(f"{SETTING}: the key {key_id!r} is not base64.") from None
     if len(key) != KEY_BYTES:
         raise _refusal(f"{SETTING}: the key {key_id!r} has {len(key)} bytes; it must have {KEY_BYTES}.")
