@@ -81,7 +81,7 @@ def test_event_outside_a_transaction_is_refused() -> None:
 
 @pytest.mark.django_db
 def test_unknown_event_is_refused() -> None:
-    with pytest.raises(ValueError, match="model.exploded"):
+    with pytest.raises(ValueError, match="not in the event registry"):
         add(event="model.exploded")  # type: ignore[arg-type]
 
 
@@ -90,9 +90,9 @@ def test_rolled_back_change_leaves_no_event_and_no_gap() -> None:
     """E: an event never tells of a change that was rolled back."""
     workspace = uuid4()
     add(workspace)
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         record(Event.MODEL_UPDATED, actor=ALICE, workspace=workspace)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     with transaction.atomic():
         record(Event.MODEL_ACTIVATED, actor=ALICE, workspace=workspace)
 
