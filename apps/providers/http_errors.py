@@ -60,7 +60,7 @@ _MEANINGS = {
     429: _Meaning(ErrorKind.UPSTREAM_RATE_LIMITED, "The provider is limiting requests", "Wait, or raise the limit at the provider."),
 }
 _REDIRECT = _Meaning(
-    ErrorKind.REDIRECT, "The address redirects elsewhere, and redirects are not followed", "Enter the final address as the endpoint URL."
+    ErrorKind.REDIRECT, "Redirects are not followed, and this address redirects", "Enter the final address as the endpoint URL."
 )
 _OTHER_REFUSAL = _Meaning(_REFUSED, "The provider refused the request", "Compare the request with the provider's API reference.")
 _FAILURE = _Meaning(
@@ -111,7 +111,7 @@ def provider_message(body: bytes) -> str:
         said = _from_text(start)
     else:
         said = _from_json(document, depth=0) or (start if document else "")
-    line = _INVISIBLE.sub(" ", storable(said)).strip()
+    line = storable(_INVISIBLE.sub(" ", said)).strip()
     return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"
 
 
@@ -142,7 +142,7 @@ def _redirect_target(response: Response) -> str:
     except ValueError:
         return ""
     target = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
-    return f", to {_INVISIBLE.sub(' ', target)[:200]}" if target else ""
+    return f" to {_INVISIBLE.sub(' ', target)[:200]}" if target else ""
 
 
 def _from_json(value: JsonValue, depth: int) -> str:

@@ -350,6 +350,7 @@ class _Parser(Scanner):
         self.fail("A path begins with “$” or a name.")
 
     def fail_at_step(self) -> NoReturn:
+        self.skip_blanks()
         char = self.peek()
         if char == "-":
             self.fail("A name with “-” stands in quotes and brackets.", suggestion=_hyphens_in_quotes(self.text))

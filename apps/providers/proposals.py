@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from apps.providers.jsonpath import Leaf, compile_path, path_of, read_tokens, walk_leaves
+from apps.providers.errors import ProviderError
+from apps.providers.jsonpath import Leaf, Match, compile_path, path_of, read_tokens, walk_leaves
 from apps.providers.types import JsonValue
 
 MAX_LEAVES = 5_000
@@ -129,13 +130,21 @@ def _known_output(document: JsonValue) -> str:
 
 def _has_several_parts(path: str, document: JsonValue) -> bool:
     """Whether the array that the path takes the first element of has more: then a thought or a tool call may come first."""
-    parts = compile_path(path.rpartition("[0]")[0]).find(document)
+    parts = _matches(path.rpartition("[0]")[0], document)
     return bool(parts) and isinstance(parts[0].value, list) and len(parts[0].value) > 1
 
 
 def _finds_text(path: str, document: JsonValue) -> bool:
-    matches = compile_path(path).find(document)
+    matches = _matches(path, document)
     return any(isinstance(match.value, str) and match.value for match in matches) and all(isinstance(m.value, str) for m in matches)
+
+
+def _matches(path: str, document: JsonValue) -> list[Match]:
+    """What the path finds; nothing where the document is too large to search."""
+    try:
+        return compile_path(path).find(document)
+    except ProviderError:
+        return []
 
 
 def _known_count(paths: Iterable[str], document: JsonValue) -> str:

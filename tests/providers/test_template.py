@@ -160,7 +160,7 @@ def test_no_value_changes_the_structure_or_is_expanded_again(hostile: str) -> No
         ("[.5]", 1, 2, "not a JSON number"),
         ("[1.]", 1, 2, "not a JSON number"),
         ("[0x1]", 1, 2, "not a JSON number"),
-        ("[١]", 1, 2, "value is expected"),
+        ("[\u0661]", 1, 2, "value is expected"),
         ("[1" + "0" * 4300 + "]", 1, 2, "4,300 digits"),
         ('["a\nb"]', 1, 4, r"\n"),
         ('["a\tb"]', 1, 4, r"\t"),
@@ -347,12 +347,12 @@ def test_a_rendered_body_parses_to_the_same_structure_with_the_values_in_place(s
 @given(st.text(alphabet='{}[]":,\\ n1.tru\n{', max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_any_text_either_renders_to_json_or_is_refused_with_a_place(body: str) -> None:
-    try:
-        template = parse_template(body)
-    except TemplateInvalid as invalid:
+    template, problems = check_template(body, [])
+    if template is None:
+        [problem] = problems
         lines = body.split("\n")
-        assert 1 <= invalid.problem.line <= len(lines)
-        assert 1 <= invalid.problem.column <= len(lines[invalid.problem.line - 1]) + 1
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
         return
     variables = [Variable(name, data_type=DataType.NUMBER) for name in template.names()]
     json.loads(render(template, variables, dict.fromkeys(template.names(), 1)))

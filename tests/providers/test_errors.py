@@ -1,0 +1,14 @@
+"""Every failure has a code and a stage that can be told apart (spec 02, Test response)."""
+
+from apps.providers.errors import ErrorKind, ProviderError, Stage, stage_of
+
+
+def test_every_kind_has_its_code_and_every_stage_a_label() -> None:
+    assert all(kind.value == kind.name.lower() for kind in ErrorKind)
+    assert {stage_of(kind) for kind in ErrorKind} == set(Stage)
+    assert len({stage.label for stage in Stage}) == len(Stage)
+
+
+def test_the_message_is_what_is_shown() -> None:
+    error = ProviderError(ErrorKind.TIMEOUT, "It took too long.", "Try again.", retryable=True)
+    assert (str(error), error.stage, error.retryable, error.status) == ("It took too long.", Stage.READ, True, None)
