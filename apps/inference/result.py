@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Any, Self
 
 from apps.providers.errors import ErrorKind, ProviderError, stage_of
@@ -28,6 +29,12 @@ class Received:
     first_byte_ms: float
     total_ms: float
     size: int
+
+    @property
+    def status_text(self) -> str:
+        """200 OK."""
+        phrase = next((status.phrase for status in HTTPStatus if status == self.status), "")
+        return f"{self.status} {phrase}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Tree:
         return format_html(
             '<details{}><summary><span class="nowrap"><span class="json__key">{}</span><span class="t-punct">:</span></span>'
             '<span class="t-punct">{}</span><span class="json__note">{}</span></summary><ul>{}</ul></details>',
-            format_html(" open") if len(steps) <= OPEN_DEPTH else "",
+            " open" if len(steps) <= OPEN_DEPTH else "",
             name,
             "[]" if isinstance(value, list) else "{}",
             note,

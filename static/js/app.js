@@ -1,6 +1,7 @@
 /* Everything here is an enhancement: each control is a link, a form or a native element (dialog, popover, details) that
    works without it. Behaviours listen on the document and find their elements by data attributes, so content that htmx
    swaps in works at once. No eval, no inline handlers, no style attributes: safe under script-src 'self'; style-src 'self'. */
+import "./build.js";
 import "./busy.js";
 import "./confirm_name.js";
 import "./copy.js";
@@ -12,4 +13,5 @@ import "./patch.js";
 import "./reveal.js";
 import "./rows.js";
 import "./shortcuts.js";
+import "./tabs.js";
 import "./toast.js";

@@ -2,7 +2,9 @@
    Closing one with typed content asks first. Focus goes to the first invalid field, else to [autofocus], else where the browser puts it. */
 import { each } from "./each.js";
 
-const values = (dialog) => [...dialog.querySelectorAll("form")].map((form) => new URLSearchParams(new FormData(form))).join("&");
+/* The fields inside, whichever form they belong to: a dialog's fields may be part of the page's form. */
+const values = (dialog) => [...dialog.querySelectorAll("input, select, textarea")]
+  .map((field) => (field.type === "checkbox" || field.type === "radio" ? field.checked : field.value)).join("\u0000");
 const before = new WeakMap();
 
 function promote(dialog) {

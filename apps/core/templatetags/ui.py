@@ -8,6 +8,7 @@
     {{ text|visible }}  {{ number|grouped }}  {{ count|of:"model" }}
 """
 
+import json
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zlib import crc32
@@ -119,3 +120,24 @@ def count_of(value: int, noun: str) -> str:
 def lines(value: object) -> list[str]:
     """The headline and, after the first line feed, the rest."""
     return str(value).split("\n", 1)
+
+
+@register.filter
+def duration(milliseconds: float) -> str:
+    """236.4 as "236 ms", 1812 as "1.81 s"."""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
+
+
+@register.filter
+def plain(value: object) -> str:
+    """A stored JSON value as people read it, at most 240 characters."""
+    match value:
+        case None | "":
+            return "nothing"
+        case bool():
+            return "on" if value else "off"
+        case str():
+            text = value
+        case _:
+            text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    return text if len(text) <= 240 else f"{text[:240]}…"
