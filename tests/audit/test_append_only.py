@@ -47,7 +47,7 @@ def log(db: None) -> AuditEvent:
         pytest.param("TRUNCATE audit_auditcheckpoint", marks=POSTGRESQL_ONLY),
         pytest.param("UPDATE OR REPLACE audit_auditevent SET sequence = 1 WHERE sequence = 2", marks=SQLITE_ONLY),
         pytest.param(
-            f"REPLACE INTO audit_auditevent SELECT id, chain, sequence, {', '.join(ATTRIBUTES)} FROM audit_auditevent",
+            f"REPLACE INTO audit_auditevent SELECT id, chain, sequence, {', '.join(ATTRIBUTES)} FROM audit_auditevent",  # noqa: S608
             marks=SQLITE_ONLY,
         ),
     ],
