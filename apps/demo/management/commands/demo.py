@@ -1,0 +1,84 @@
+"""``manage.py demo``: a whole Patchbay on a machine with nothing else, with people, models, and a provider that answers them."""
+
+import asyncio
+import socket
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from apps.audit.record import SYSTEM
+from apps.demo import people
+from apps.demo.options import add_options
+from apps.demo.provider.server import HOST
+from apps.demo.seeding import seed
+from apps.demo.serving import DemoError, listen, serve, start_provider
+from apps.egress.actions import allow_egress
+
+
+class Command(BaseCommand):
+    help = "Run Patchbay with a demo workspace and a demo provider, on this machine only. A second start keeps what is there."
+    requires_system_checks = []  # the database may not exist yet; the server checks when it starts
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_options(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("The demo prints its password, so it does not run with PATCHBAY_ENV=production.")
+        folder = Path(settings.DATA_DIR)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with listen(options["port"]) as listener:
+                asyncio.run(self.run(listener, folder, with_provider=not options["no_provider"]))
+        except (DemoError, people.ForeignDatabase) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            pass  # before the server took over the signals
+        self.say("Stopped.")
+
+    async def run(self, listener: socket.socket, folder: Path, *, with_provider: bool) -> None:
+        """Provider, database, server, in this order; all of it ends together."""
+        provider = await start_provider(folder, self.say) if with_provider else None
+        try:
+            rows = await sync_to_async(prepare)(folder, provider.port if provider else None)
+            await serve(listener, lambda: self.announce(listener, folder, rows, provider.url if provider else ""))
+        finally:
+            if provider:
+                await provider.stop()
+
+    def announce(self, listener: socket.socket, folder: Path, rows: list[tuple[str, str, str]], provider_url: str) -> None:
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        self.say(f"\nPatchbay: http://{HOST}:{listener.getsockname()[1]}/\n\nSign in as")
+        for email, rights, password in rows:
+            self.say(f"  {email:<{widths[0]}}  {rights:<{widths[1]}}  {password}")
+        if provider_url:
+            self.say(f"\nDemo provider: {provider_url}/ (python -m apps.demo.provider --help)")
+        self.say(f"\nEverything is kept in {folder}. Ctrl-C stops it.")
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def prepare(folder: Path, provider_port: int | None) -> list[tuple[str, str, str]]:
+    """Make what is missing: database, people, workspaces, the provider's egress rule, models. Gives the sign-ins."""
+    people.check_database()
+    call_command("migrate", interactive=False, verbosity=0)
+    password = people.demo_password(folder)
+    users = people.make_people(password)
+    if provider_port is not None:
+        reason = "The demo provider of this machine"
+        allow_egress(actor=SYSTEM, host=HOST, ports=[provider_port], scheme="http", reason=reason)
+    for plan in people.WORKSPACES:
+        workspace = people.make_workspace(plan, users)
+        if provider_port is not None:
+            seed(workspace, users[plan.owner], f"http://{HOST}:{provider_port}")
+    rows = people.sign_ins(password)
+    connections.close_all()
+    return rows
