@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -173,3 +175,20 @@ def test_lost_or_wrong_master_key_is_named_and_opens_nothing(settings: Settings)
     settings.PATCHBAY_SECRET_KEYS = f"k2:{OTHER},k1:{GOOD}"
     check_stored_keys()
     assert unseal(text, PLACE) == Secret("a")
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("", "PATCHBAY_SECRET_KEYS is not set"),
+        ("k1:AAAA", "PATCHBAY_SECRET_KEYS: the key 'k1' has 3 bytes"),
+        ("k1", "PATCHBAY_SECRET_KEYS: entry 1"),
+    ],
+)
+def test_product_does_not_start_without_usable_keys(variable: str, message: str) -> None:
+    """A1, in a process of its own, as in production."""
+    environment = {**os.environ, "PATCHBAY_ENV": "production", "PATCHBAY_DJANGO_SECRET_KEY": "x" * 60, "PATCHBAY_SECRET_KEYS": variable}
+    program = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'; import config.asgi"
+    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert message in result.stderr.splitlines()[-1]
