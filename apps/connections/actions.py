@@ -54,7 +54,12 @@ def add_connection(
 
 @transaction.atomic
 def replace_credentials(
-    connection: Connection, *, secrets: Mapping[str, Secret], parameters: Mapping[str, str], actor: Actor, expected_version: int | None = None
+    connection: Connection,
+    *,
+    secrets: Mapping[str, Secret],
+    parameters: Mapping[str, str],
+    actor: Actor,
+    expected_version: int | None = None,
 ) -> Connection:
     """Replace the given secrets and the parameters; secrets not given stay, unless the host changes (spec 07 A8).
 
@@ -182,6 +187,6 @@ def save_unique(connection: Connection) -> None:
         same_key = others.filter(model=connection.model, key_fingerprint=connection.key_fingerprint).exclude(key_fingerprint="").first()
         if same_key:
             raise KeyAlreadyUsed(same_key.name) from error
-        if others.filter(workspace_id=connection.workspace_id, name_key=connection.name_key).exists():
+        if others.filter(workspace=connection.workspace, name_key=connection.name_key).exists():
             raise ConnectionNameTaken(connection.name) from error
         raise

@@ -11,8 +11,8 @@ from apps.core.secrets import Secret
 from apps.core.text import is_mask
 from apps.external_models.models import ExternalModel
 from apps.external_models.names import check_name
-from apps.providers.errors import ProviderError
 from apps.providers.address import url_parameters
+from apps.providers.errors import ProviderError
 
 
 class CredentialsForm(forms.Form):
@@ -25,7 +25,12 @@ class CredentialsForm(forms.Form):
         self.secret_fields: dict[str, str] = {}
         self.parameter_fields: dict[str, str] = {}
         if connection is None:
-            self.fields["name"] = forms.CharField(label="Connection name", max_length=1000, help_text="It cannot be changed later.")
+            self.fields["name"] = forms.CharField(
+                label="Connection name",
+                max_length=1000,
+                help_text="It cannot be changed later.",
+                error_messages={"required": "Enter a name, such as production or batch."},
+            )
         for number, header in enumerate(model.definition.secret_headers):
             self.add_secret(f"secret-{number}", header, stored=header.lower() in stored)
         for name in parameters_of(model):
@@ -39,7 +44,8 @@ class CredentialsForm(forms.Form):
             attrs["placeholder"] = "Set, leave empty to keep it"
         # Never rendered back: what was typed into a refused form has to be typed again.
         widget = forms.PasswordInput(render_value=False, attrs=attrs)
-        self.fields[field] = forms.CharField(label=header, required=not stored, max_length=20_000, widget=widget)
+        missing = {"required": f"Enter the value that is sent as {header}."}
+        self.fields[field] = forms.CharField(label=header, required=not stored, max_length=20_000, widget=widget, error_messages=missing)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

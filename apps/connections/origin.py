@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from apps.providers.errors import ProviderError
 from apps.providers.address import fill_url
+from apps.providers.errors import ProviderError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

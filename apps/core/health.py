@@ -8,6 +8,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from apps.core.access import public
+from apps.core.datakeys import check_stored_keys
 from apps.core.keyring import check_keys
 
 # Set when the process has been told to stop: no new work, while what runs may finish.
@@ -26,6 +27,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     checks = {"process": not stopping.is_set(), "secret_keys": _keys_work(), "database": _database_answers()}
     # Asked only of a database that answers.
     checks["migrations"] = checks["database"] and _migrated()
+    checks["stored_secrets"] = checks["migrations"] and _stored_keys_open()
     ok = all(checks.values())
     body = {"status": "ok" if ok else "unavailable", "checks": {name: "ok" if passed else "failed" for name, passed in checks.items()}}
     return JsonResponse(body, status=200 if ok else 503, headers={"Cache-Control": "no-store"})
@@ -35,6 +37,15 @@ def _keys_work() -> bool:
     try:
         check_keys()
     except ImproperlyConfigured:
+        return False
+    return True
+
+
+def _stored_keys_open() -> bool:
+    """Whether the master keys still open what is stored: a key that was lost is known before the first call fails."""
+    try:
+        check_stored_keys()
+    except (ImproperlyConfigured, DatabaseError):
         return False
     return True
 

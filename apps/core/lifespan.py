@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import FrameType
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
 from apps.core import health
+from apps.core.datakeys import check_stored_keys
 
 
 async def run(receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
@@ -14,12 +19,29 @@ async def run(receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            if problem := await sync_to_async(unreadable_secrets)():
+                await send({"type": "lifespan.startup.failed", "message": problem})
+                return
             announce_stop_on(signal.SIGTERM)
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             health.stopping.set()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def unreadable_secrets() -> str:
+    """Why this process must not start (spec 03, Secrets): the keys do not open what is stored. "" when all is well.
+
+    A database that is away, or not migrated yet, is no reason: /health/ready says so until it is there.
+    """
+    try:
+        check_stored_keys()
+    except ImproperlyConfigured as error:
+        return str(error)
+    except DatabaseError:
+        return ""
+    return ""
 
 
 def announce_stop_on(number: signal.Signals) -> None:

@@ -141,9 +141,7 @@ def copy_model(model: ExternalModel, *, by: Author, workspace: Workspace) -> Ext
             break
     else:
         raise NameTaken(copy.name)
-    record(
-        Event.MODEL_COPIED, actor=by.actor, workspace=workspace.id, target=copy, changes={"copied from": f"{model.name} ({model.pk})"}
-    )
+    record(Event.MODEL_COPIED, actor=by.actor, workspace=workspace.id, target=copy, changes={"copied from": f"{model.name} ({model.pk})"})
     return copy
 
 
@@ -180,9 +178,7 @@ def insert(model: ExternalModel) -> bool:
 def free_name(workspace: Workspace, wanted: str) -> str:
     """`wanted`, or `wanted 2`, `wanted 3` ... whichever the workspace does not have yet."""
     wanted = wanted[: MAX_NAME - 4]
-    taken = set(
-        ExternalModel.objects.filter(workspace=workspace, name_key__startswith=name_key(wanted)).values_list("name_key", flat=True)
-    )
+    taken = set(ExternalModel.objects.filter(workspace=workspace, name_key__startswith=name_key(wanted)).values_list("name_key", flat=True))
     number, name = 1, wanted
     while name_key(name) in taken:
         number += 1

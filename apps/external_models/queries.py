@@ -90,5 +90,3 @@ def get_model(workspace: Workspace, model_id: UUID) -> ExternalModel:
         return ExternalModel.objects.select_related("created_by", "updated_by").get(workspace=workspace, pk=model_id)
     except ExternalModel.DoesNotExist:
         raise Http404("No such model in this workspace.") from None
-
-

@@ -83,7 +83,7 @@ def switch_inferencing(request: WorkspaceRequest, model_id: UUID) -> HttpRespons
     except actions.ModelIsDraft as error:
         toast(request, f"{model.name} stays off", level="error", detail=str(error))
     else:
-        effect = "Playground, prompts and API calls can use it now." if on else "Calls are refused from now on. Nothing is deleted."
+        effect = "It can be called from now on." if on else "Calls are refused from now on. Nothing is deleted."
         undo = f"{reverse('external_models:switch_inferencing', args=[request.workspace.slug, model.pk])}?on={int(not on)}"
         toast(request, f"{model.name} is {'on' if on else 'off'}", undo_url=undo, detail=effect)
     return after_switch(request, model)

@@ -9,8 +9,8 @@ from apps.core.outbound import OutboundError
 from apps.core.secrets import Secret, call_secrets, redact
 from apps.inference.result import Failure, Received, Result, Sent
 from apps.inference.target import Target
-from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.custom import TemplateFormat
+from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.jsonpath import JsonPath, compile_path
 from apps.providers.jsonread import storable
 from apps.providers.template import parse_template

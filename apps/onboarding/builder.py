@@ -18,11 +18,11 @@ from apps.external_models.models import ExternalModel
 from apps.inference.models import TestRun
 from apps.inference.result import Result
 from apps.onboarding.forms import HeaderForm, IntegrationForm, Mode, VariableForm, variable_initial
+from apps.providers.address import fill_url, url_parameters
 from apps.providers.errors import ProviderError
 from apps.providers.jsonread import parse_json
 from apps.providers.template import TemplateProblem, check_template, check_text
 from apps.providers.types import JsonValue, Variable
-from apps.providers.address import fill_url, url_parameters
 
 HEADER_ROW = re.compile(r"h-(\d{1,4})-key")
 VARIABLE_ROW = re.compile(r"v-(\d{1,4})-name")
@@ -172,7 +172,8 @@ class Builder:
 
     def check(self) -> bool:
         """Whether everything is right for the mode; problems stand at their fields afterwards."""
-        valid = self.form.is_valid() & all([row.is_valid() for row in self.headers])
+        rows_valid = [row.is_valid() for row in self.headers]  # all of them: each row shows its own problem
+        valid = self.form.is_valid() and all(rows_valid)
         if self.mode is not Mode.KEEP:
             self.check_address()
             self.check_body()
@@ -245,9 +246,7 @@ class Builder:
     @cached_property
     def digest(self) -> str:
         """Identifies the request that this page would send, credentials included (by fingerprint)."""
-        prints = {
-            name: fingerprint(secret, "test", workspace=str(self.workspace.pk)) for name, secret in sorted(self.secrets.items())
-        }
+        prints = {name: fingerprint(secret, "test", workspace=str(self.workspace.pk)) for name, secret in sorted(self.secrets.items())}
         prints |= {f"{{{name}}}": value for name, value in self.parameters.items()}
         return self.definition.request_digest(prints)
 

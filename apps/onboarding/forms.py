@@ -12,7 +12,7 @@ from django import forms
 from apps.core.headers import check_header_name, check_header_value
 from apps.core.text import is_mask
 from apps.external_models.definition import Header, Paths, looks_secret
-from apps.external_models.names import MAX_NAME, check_name
+from apps.external_models.names import check_name
 from apps.providers.errors import ProviderError
 from apps.providers.jsonpath import PathInvalid, compile_path
 from apps.providers.types import DataType, JsonValue, Variable
@@ -153,7 +153,9 @@ class VariableForm(forms.Form):
     )
     required = forms.BooleanField(label="Required", required=False, help_text="A call without a value is refused, naming the variable.")
 
-    def __init__(self, data: Any = None, *, prefix: str, taken: frozenset[str] = frozenset(), initial: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, data: Any = None, *, prefix: str, taken: frozenset[str] = frozenset(), initial: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(data, prefix=prefix, initial=initial)
         self.taken = taken
         for field in self.fields.values():

@@ -65,7 +65,9 @@ class Page:
                 if name == "__all__":
                     continue
                 key = f"{row.prefix}-{name}"
-                yield Problem(key, f"id_{key}", label.format(int(row.number) + 1), " ".join(row.errors.get(name, ())))
+                yield Problem(
+                    key, f"id_{key}", label.format(int(row.number) + 1), " ".join(str(error) for error in row.errors.get(name, ()))
+                )
 
     @property
     def problems(self) -> list[Problem]:

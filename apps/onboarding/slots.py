@@ -34,7 +34,7 @@ def slots_of(builder: Builder) -> list[Slot]:
 def slot_of(builder: Builder, key: str) -> Slot:
     path = str(builder.form[FIELDS[key]].value() or "").strip()
     value, problem = look_up(builder, key, path)
-    errors = tuple(builder.form.errors.get(FIELDS[key], ()))
+    errors = tuple(str(error) for error in builder.form.errors.get(FIELDS[key], ()))
     return Slot(key, FIELDS[key], LABELS[key], path, value, problem, builder.armed == key, errors)
 
 

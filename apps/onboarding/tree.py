@@ -62,10 +62,12 @@ class Tree:
     def leaf(self, name: str, value: JsonValue, steps: Steps) -> SafeString:
         path = path_of(steps)
         slot = self.patched.get(path, "")
-        key = format_html('<span class="nowrap"><span class="json__key">{}</span><span class="t-punct">:</span></span>', name) if name else ""
+        label = '<span class="nowrap"><span class="json__key">{}</span><span class="t-punct">:</span></span>'
+        key = format_html(label, name) if name else ""
         plug = format_html('<span class="plug plug--{}">{}</span>', slot, SLOT_NAMES[slot]) if slot else ""
         return format_html(
-            '<span class="json__leaf">{}<button type="submit" form="build" formaction="{}" name="pick" value="{}" class="json__val {}{}" data-path="{}"'
+            '<span class="json__leaf">{}<button type="submit" form="build" formaction="{}" name="pick" value="{}"'
+            ' class="json__val {}{}" data-path="{}"'
             ' aria-label="{}">{}</button>{}</span>',
             key,
             self.pick_url,

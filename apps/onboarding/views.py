@@ -16,8 +16,8 @@ from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed
 from apps.connections.models import Connection
 from apps.core.access import require
-from apps.core.http import Limits
 from apps.core.htmx import is_fragment_request, redirect, render_page, toast, toasts_out_of_band
+from apps.core.http import Limits
 from apps.egress import rules
 from apps.external_models.actions import Author, EditConflict, NameTaken
 from apps.external_models.models import ExternalModel
@@ -161,7 +161,7 @@ def after_save(request: WorkspaceRequest, builder: Builder, model: ExternalModel
     elif builder.model and not builder.model.is_draft:
         toast(request, f"{model.name} is saved", detail=detail or "Calls use the new definition from now on.")
     else:
-        toast(request, f"{model.name} is active", detail=detail or "Playground, prompts and API calls can use it now.")
+        toast(request, f"{model.name} is active", detail=detail or "It can be called from now on.")
     return redirect(request, reverse("external_models:model_list", args=[request.workspace.slug]))
 
 

@@ -43,6 +43,13 @@ document.addEventListener("change", (event) => {
   hide(row, box.checked);
 });
 
+/* Whether the body uses a custom variable, as it is being written. */
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "body") return;
+  const used = new Set([...event.target.value.matchAll(/\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}/g)].map((match) => match[1]));
+  document.querySelectorAll("[data-used]").forEach((cell) => { cell.textContent = used.has(cell.dataset.used) ? "Yes" : "Not in the body"; });
+});
+
 /* Errors: the text came out of band; the control it belongs to says so as well, and the summary gets the focus. */
 document.addEventListener("htmx:afterSettle", () => {
   document.querySelectorAll("[data-error-for]").forEach((error) => {

@@ -50,7 +50,8 @@ function edit(box) {
     input.cols = Math.max(...rows.map((row) => row.length)) + 2;
     if (lines) lines.textContent = rows.map((_, index) => index + 1).join("\n");
     if (!status) return;
-    const wrong = text.trim() ? problem(text, known, names(box.dataset.required)) : "The body is empty";
+    if (!text.trim()) { status.className = ""; status.textContent = "Checked as you type"; return; }
+    const wrong = problem(text, known, names(box.dataset.required));
     status.className = wrong ? "bad" : "ok";
     status.textContent = wrong || "Valid JSON";
   };
