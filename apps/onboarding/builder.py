@@ -58,6 +58,12 @@ class Builder:
         found = sorted(int(match[1]) for name in self.data if (match := pattern.fullmatch(name)))
         return found[:MAX_ROWS]
 
+    def adopt(self, run: TestRun) -> None:
+        """This run holds the typed secrets from now on: the page names it, and their fields may stay empty."""
+        self.run = run
+        for row in self.headers:
+            row.stored = row.stored or (row.is_secret and bool(row["value"].value()))
+
     # What was typed
 
     @cached_property
@@ -231,7 +237,7 @@ class Builder:
 
     @cached_property
     def result(self) -> Result | None:
-        return Result.from_json(self.run.result) if self.run else None
+        return Result.from_json(self.run.result) if self.run and self.run.result else None
 
     @cached_property
     def document(self) -> JsonValue:
@@ -262,7 +268,7 @@ class Builder:
         """For the line at the bottom: current, stale, failed or none."""
         if self.tested_digest:
             return "current"
-        if self.run:
+        if self.run and self.run.digest:
             return "stale" if self.run.digest != self.digest else "failed"
         return "stale" if self.model and self.model.tested_digest else "none"
 

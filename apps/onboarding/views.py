@@ -31,6 +31,7 @@ from apps.onboarding import proposing
 from apps.onboarding.actions import Integration, save_integration
 from apps.onboarding.builder import Builder, as_uuid, data_of
 from apps.onboarding.forms import Mode, VariableForm, variable_initial
+from apps.onboarding.keeping import keep_typed_secrets
 from apps.onboarding.page import Page
 from apps.onboarding.sample import SampleField, read_sample, sample_fields
 from apps.onboarding.slots import slots_of
@@ -95,6 +96,8 @@ def show(
     **extra: Any,
 ) -> HttpResponse:
     """The page; for htmx the dialog (or nothing, which closes it) and the regions, out of band."""
+    if not is_fragment_request(request):
+        keep_typed_secrets(builder)
     context = {"builder": builder, "form": builder.form, "shown": Page(builder), "dialog": dialog, **extra}
     if not is_fragment_request(request):
         return render_page(request, PAGE, context, status=status)

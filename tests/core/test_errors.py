@@ -108,7 +108,7 @@ def test_live_asks_nothing(client: Client) -> None:
 def test_ready(db: None, client: Client) -> None:
     response = client.get("/health/ready")
     assert response.status_code == 200
-    assert response.json()["checks"] == {"process": "ok", "secret_keys": "ok", "database": "ok", "migrations": "ok"}
+    assert response.json()["checks"] == {"process": "ok", "secret_keys": "ok", "database": "ok", "migrations": "ok", "stored_secrets": "ok"}
     assert not response.cookies
 
 
@@ -128,7 +128,7 @@ def test_not_ready_with_a_migration_waiting(db: None, client: Client) -> None:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'accounts'")
     response = client.get("/health/ready")
     assert response.status_code == 503
-    assert response.json()["checks"] == {"process": "ok", "secret_keys": "ok", "database": "ok", "migrations": "failed"}
+    assert response.json()["checks"] == {"process": "ok", "secret_keys": "ok", "database": "ok", "migrations": "failed", "stored_secrets": "failed"}
 
 
 def test_security_headers(db: None, client: Client) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = pytest.mark.e2e
 
@@ -32,15 +32,6 @@ def static_server() -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 class Bench:
@@ -95,7 +86,6 @@ EDITOR = """<div class="editor" data-editor data-vars="prompt system_prompt line
         ('{"a": {{prompt}}5}', "Placeholder or value glued to another: line 1, column 17"),
         ('{"a": "{{prompt}}",\n "b": "{{nope}}"}', "Unknown variable {{nope}}: line 2, column 8"),
         ('{"a": 1}', "Required variable {{prompt}} is not used"),
-        ("", "The body is empty"),
     ],
 )
 def test_the_editor_names_the_first_problem(bench: Bench, body: str, says: str) -> None:

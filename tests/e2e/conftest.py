@@ -1,0 +1,104 @@
+"""Browser journeys: Debian's Chromium through Playwright, against the product in a process of its own."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.site import PASSWORD, Site, running_site
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is. Without one the journeys are skipped, except where PATCHBAY_REQUIRE_BROWSER makes that an error (CI)."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None and os.environ.get("PATCHBAY_REQUIRE_BROWSER"):
+        pytest.fail("PATCHBAY_REQUIRE_BROWSER is set and there is no Chromium. Install Debian's package chromium.")
+    if found is None:
+        pytest.skip("browser journeys need Chromium (Debian: apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data_dir: Path = tmp_path_factory.mktemp("site")
+    with running_site(data_dir) as running:
+        yield running
+
+
+@dataclass
+class Journey:
+    """One signed-in person in one browser window. What the browser complains about fails the journey: errors, CSP, broken requests."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    @contextmanager
+    def begin(cls, browser: Browser, site: Site, email: str, **options: Any) -> Iterator["Journey"]:
+        """Sign in through the page. On the way out, nothing may have gone wrong unseen."""
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", **options)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        journey = cls(page)
+        page.on("console", journey.note_console)
+        page.on("pageerror", lambda error: journey.complaints.append(f"script error: {error}"))
+        try:
+            page.goto(f"{site.url}/")
+            page.fill("[name=login]", email)
+            page.fill("[name=password]", PASSWORD)
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url("**/models/")
+            yield journey
+            assert journey.complaints == []
+        finally:
+            context.close()
+
+    def note_console(self, message: Any) -> None:
+        # The browser writes a line for every 4xx it gets; a refused form (422) and a deliberate 403 are answers, not faults.
+        expected = re.search(r"status of (422|409)", message.text)
+        if message.type in {"error", "warning"} and not expected:
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def forgive(self, text: str) -> None:
+        """Take a complaint that was provoked on purpose from the list."""
+        self.complaints = [complaint for complaint in self.complaints if text not in complaint]
+
+    def check(self, where: str) -> None:
+        """axe finds nothing on the page as it stands, in either theme, and nothing sticks out sideways."""
+        for theme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=theme)
+            found = [f"{where}, {theme}: {violation['id']} {violation['nodes'][0]['html'][:200]}" for violation in run_axe(self.page)]
+            assert found == []
+        self.page.emulate_media(color_scheme="light")
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        size = self.page.viewport_size
+        for width in (1440, 390):
+            self.page.set_viewport_size({"width": width, "height": 900})
+            assert not self.page.evaluate(wide), f"{where} scrolls sideways at {width} px"
+        if size:
+            self.page.set_viewport_size(size)
+
+
+def run_axe(page: Page) -> list[dict[str, Any]]:
+    """axe's violations. Evaluated by the debugger, so the page's Content-Security-Policy stands."""
+    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return violations

@@ -1,0 +1,79 @@
+"""The product as users run it, for browser journeys: its own process, its own SQLite database, made by the management commands."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+from tests.support.provider import RunningProvider, running_provider
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "tidal-harbour-lantern-42"
+PEOPLE = {"adam@harbor.test": ("Adam Admin", "admin"), "rita@harbor.test": ("Rita Reviewer", "reviewer")}
+START_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running product with the workspace *claims* and a demo provider that its egress rule allows."""
+
+    url: str
+    provider: RunningProvider
+    data_dir: Path
+
+    def page(self, path: str) -> str:
+        return f"{self.url}/w/claims/{path}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running_site(data_dir: Path) -> Iterator[Site]:
+    """Make the database, start server and provider, stop both afterwards."""
+    environment = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "PATCHBAY_SECRET_KEYS"}}
+    environment |= {"PATCHBAY_DATA_DIR": str(data_dir), "PATCHBAY_PASSWORD": PASSWORD, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+    def manage(*arguments: str) -> None:
+        subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True, capture_output=True)
+
+    manage("migrate", "--verbosity", "0")
+    manage("create_workspace", "--name", "Claims automation", "--slug", "claims", "--organization", "Harbor Mutual")
+    for email, (name, role) in PEOPLE.items():
+        manage("create_user", "--email", email, "--name", name, "--workspace", "claims", "--role", role)
+    with running_provider() as provider:
+        rule = ["--cidr", "127.0.0.1/32", "--port", str(provider.port), "--scheme", "http", "--reason", "the journey's provider"]
+        manage("allow_egress", *rule)
+        port = free_port()
+        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until_ready(f"http://127.0.0.1:{port}", server)
+            yield Site(f"http://127.0.0.1:{port}", provider, data_dir)
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise AssertionError(f"the server ended with {server.returncode}")
+        try:
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError("the server was not ready in time")
