@@ -182,6 +182,7 @@ def test_what_was_typed_is_not_lost_by_accident(journey: Journey, site: Site) ->
     page = journey.page
     page.goto(site.page("models/new/custom/"))
     page.get_by_role("button", name="Custom variable").click()
+    page.wait_for_selector("#variable:modal")
     page.fill("#id_nv-name", "tone")
     page.keyboard.press("Escape")
     expect(page.get_by_text("Discard what you typed?")).to_be_visible()
