@@ -60,7 +60,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "django_filters",
     "django_htmx",
     "apps.core",
     "apps.audit",
