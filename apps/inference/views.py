@@ -89,5 +89,5 @@ def say(request: WorkspaceRequest, connection: Connection, result: Result) -> No
         toast(
             request,
             f"{connection.name} works",
-            detail=f"HTTP {result.received.status} in {result.received.total_ms / 1000:.2f} s.{answer}",
+            detail=f"HTTP {result.received.status} in {result.received.total_ms:,.0f} ms.{answer}",
         )

@@ -105,7 +105,7 @@ def test_a_custom_api_from_sign_in_to_the_list(journey: Journey, site: Site) -> 
     expect(rows.locator(".badge")).to_have_text("Inactive")
     expect(page.locator(".toast", has_text="Claims triage is off")).to_be_visible()
     journey.check("switched off")
-    rows.get_by_role("switch").click()
+    page.locator(".toast", has_text="Claims triage is off").get_by_role("button", name="Undo").click()
     expect(rows.locator(".badge")).to_have_text("Active")
 
     rows.get_by_role("link", name="Claims triage").click()
