@@ -192,6 +192,9 @@ class Builder:
         if not url:
             self.form.add_error("url", "Enter the address that takes the request, such as https://models.example.com/v1/chat.")
             return
+        if missing := [name for name, value in self.parameters.items() if not value]:
+            self.form.add_error("url", f"Give a value for {', '.join(missing)} below: the address needs it.")
+            return
         try:
             check_url(fill_url(url, self.parameters), self.rules)
         except (OutboundError, ProviderError) as error:

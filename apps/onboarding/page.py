@@ -15,7 +15,6 @@ from apps.onboarding.tree import Tree
 from apps.providers.types import Variable
 
 ANCHORS = {"body": "body"}
-HEADER_LABELS = {"key": "Header {} key", "value": "Header {} value", "__all__": "Header {}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,11 @@ class Page:
         return [*form_places(self.builder.form), *self.header_places()]
 
     def header_places(self) -> Iterator[Problem]:
-        for row in self.builder.headers:
-            for name, label in HEADER_LABELS.items():
-                if name == "__all__":
-                    continue
+        for position, row in enumerate(self.builder.headers, start=1):
+            title = row["key"].value() or position
+            for name in ("key", "value"):
                 key = f"{row.prefix}-{name}"
-                yield Problem(
-                    key, f"id_{key}", label.format(int(row.number) + 1), " ".join(str(error) for error in row.errors.get(name, ()))
-                )
+                yield Problem(key, f"id_{key}", f"Header {title}", " ".join(str(error) for error in row.errors.get(name, ())))
 
     @property
     def problems(self) -> list[Problem]:
