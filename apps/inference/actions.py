@@ -38,7 +38,7 @@ def record_test(
     run.passed, run.result = result.answered, result.to_json()
     run.save(force_insert=True)
     keep_typed_secrets(run, tested)
-    forget_old_runs(workspace)
+    forget_old_runs(run)
     about = model or Target("external_models.externalmodel", "", name or "Unsaved model")
     record(Event.MODEL_TESTED, actor=actor, workspace=workspace.id, target=about, outcome=outcome_of(result), changes=what_happened(result))
     return run
@@ -66,10 +66,11 @@ def keep_typed_secrets(run: TestRun, tested: Tested) -> None:
         row.save(force_insert=True)
 
 
-def forget_old_runs(workspace: Workspace) -> None:
-    """Runs are scratch paper: after a day only the latest of each model is of use, for its sample input."""
-    old = TestRun.objects.filter(workspace=workspace, created_at__lt=timezone.now() - KEPT)
+def forget_old_runs(newest: TestRun) -> None:
+    """Runs are scratch paper: after a day only a person's newest one of a model is of use, for its answer and its sample input."""
+    old = TestRun.objects.filter(workspace=newest.workspace, created_at__lt=timezone.now() - KEPT)
     old.filter(model=None).delete()
+    old.filter(model=newest.model, created_by=newest.created_by).delete()
     TypedSecret.objects.filter(run__in=old).delete()
 
 

@@ -19,7 +19,7 @@ from apps.egress import rules
 from apps.external_models.queries import get_model
 from apps.inference import pipeline
 from apps.inference.actions import record_connection_test
-from apps.inference.models import TestRun
+from apps.inference.queries import last_test
 from apps.inference.result import Failure, Result
 from apps.inference.target import Target, target_of
 from apps.providers.errors import ProviderError
@@ -53,7 +53,7 @@ async def test_connection(request: WorkspaceRequest, model_id: UUID, connection_
 def prepare(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> ReadyTest:
     """Raises ProviderError when the remembered sample does not fit the variables any more."""
     connection = get_connection(get_model(request.workspace, model_id), connection_id)
-    run = TestRun.objects.filter(model_id=model_id, created_by=request.user).order_by("-created_at").first()
+    run = last_test(model_id, request.user)
     sample = {"prompt": DEFAULT_PROMPT} | (run.sample if run else {})
     return ReadyTest(connection, target_of(connection), coerce_values(connection.model.definition.variables, sample))
 

@@ -52,7 +52,7 @@ class Builder:
         self.headers = [HeaderForm(self.data, prefix=f"h-{number}", mode=self.mode) for number in self.numbers(HEADER_ROW)]
         self.variable_forms = [VariableForm(self.data, prefix=f"v-{number}") for number in self.numbers(VARIABLE_ROW)]
         for row in self.headers:
-            row.stored = (row["key"].value() or "").strip().lower() in self.known_secrets
+            row.stored = row.name.lower() in self.known_secrets
 
     def numbers(self, pattern: re.Pattern[str]) -> list[int]:
         found = sorted(int(match[1]) for name in self.data if (match := pattern.fullmatch(name)))
@@ -62,7 +62,7 @@ class Builder:
         """This run holds the typed secrets from now on: the page names it, and their fields may stay empty."""
         self.run = run
         for row in self.headers:
-            row.stored = row.stored or (row.is_secret and bool(row["value"].value()))
+            row.stored = row.stored or row.name.lower() in self.typed_secrets
 
     # What was typed
 
@@ -152,14 +152,16 @@ class Builder:
                 continue
         return found
 
+    @property
+    def has_unsaved_secrets(self) -> bool:
+        """Whether the last test was made with secrets other than those stored: typed for it, then given up."""
+        stored = self.connection.stored_secrets() if self.connection else {}
+        return any(stored.get(name) != secret for name, secret in self.secrets_of_run.items())
+
     @cached_property
     def typed_secrets(self) -> dict[str, Secret]:
         """Secret values in this submit, by lower-case header name."""
-        return {
-            str(row["key"].value()).strip().lower(): Secret(str(row["value"].value()))
-            for row in self.headers
-            if row.is_secret and row["key"].value() and row["value"].value()
-        }
+        return {row.name.lower(): secret for row in self.headers if (secret := row.typed_secret)}
 
     @cached_property
     def secrets(self) -> dict[str, Secret]:
@@ -228,7 +230,7 @@ class Builder:
         """No header twice, and no unknown variable in a value."""
         seen: set[str] = set()
         for row in self.headers:
-            name = (row["key"].value() or "").strip().lower()
+            name = row.name.lower()
             if name and name in seen and self.mode is not Mode.KEEP:
                 row.add_error("key", "This header is there twice. Keep one of them.")
             seen.add(name)

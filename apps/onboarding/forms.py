@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 
 from apps.core.headers import check_header_name, check_header_value
+from apps.core.secrets import Secret
 from apps.core.text import is_mask
 from apps.external_models.definition import Header, Paths, looks_secret
 from apps.external_models.names import check_name
@@ -133,9 +134,28 @@ class HeaderForm(forms.Form):
             self.add_error(field, str(error))
 
     @property
+    def name(self) -> str:
+        return str(self["key"].value() or "").strip()
+
+    @property
+    def text(self) -> str:
+        """The value without the blanks around it, which a paste brings along and a header may not have."""
+        return str(self["value"].value() or "").strip()
+
+    @property
     def header(self) -> Header:
-        key = (self["key"].value() or "").strip()
-        return Header(key, "" if self.is_secret else self["value"].value() or "", self.is_secret)
+        return Header(self.name, "" if self.is_secret else self.text, self.is_secret)
+
+    @property
+    def typed_secret(self) -> Secret | None:
+        """The secret in this submit, if it can be one: a mask or what no header can hold is neither used nor remembered."""
+        if not (self.is_secret and self.name and self.text) or is_mask(self.text):
+            return None
+        try:
+            check_header_value(self.text)
+        except ValueError:
+            return None
+        return Secret(self.text)
 
     @property
     def number(self) -> str:

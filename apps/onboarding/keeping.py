@@ -14,7 +14,7 @@ def keep_typed_secrets(builder: Builder) -> None:
     """Seal what was typed for the next submit of the same person, bound to the endpoint's host. Nothing to audit: nothing is saved."""
     if not builder.typed_secrets or not builder.origin:
         return
-    run = builder.run or TestRun(id=uuid4(), workspace=builder.workspace, model=builder.model, created_by=builder.user, passed=False)
+    run = builder.run or TestRun(id=uuid4(), workspace=builder.workspace, created_by=builder.user, passed=False)
     if builder.run is None:
         run.save(force_insert=True)
     for name, secret in builder.typed_secrets.items():

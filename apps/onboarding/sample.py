@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from apps.inference.models import TestRun
+from apps.inference.queries import last_test
 from apps.onboarding.builder import Builder
 from apps.onboarding.forms import default_text
 from apps.providers.errors import ProviderError
@@ -37,8 +37,8 @@ def initial(variable: Variable) -> str:
 
 def last_sample(builder: Builder) -> dict[str, str]:
     run = builder.run
-    if run is None and builder.model:
-        run = TestRun.objects.filter(model=builder.model, created_by=builder.user).order_by("-created_at").first()
+    if builder.model and not (run and run.digest):
+        run = last_test(builder.model.pk, builder.user)
     return dict(run.sample) if run else {}
 
 

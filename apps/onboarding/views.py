@@ -1,7 +1,7 @@
 """*Custom API integration*: one page, many buttons. Each button posts the whole form to its own URL; with htmx only the regions that
 changed come back, without scripts the whole page does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +25,7 @@ from apps.external_models.queries import get_model
 from apps.inference import pipeline
 from apps.inference.actions import Tested, record_test
 from apps.inference.models import TestRun
+from apps.inference.queries import last_test
 from apps.inference.result import Result
 from apps.inference.target import Target
 from apps.onboarding import proposing
@@ -57,8 +58,10 @@ def custom_edit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     connection = first_connection(model)
     data = data_of(model.definition, name=model.name, parameters=connection.parameters if connection else {})
     data |= {"model": str(model.pk), "version": str(model.version), "creation_key": str(model.creation_key)}
-    run = TestRun.objects.filter(model=model, created_by=request.user).order_by("-created_at").first()
-    return show(request, Builder(data, Mode.KEEP, request.workspace, request.user, model=model, connection=connection, run=run))
+    builder = Builder(data, Mode.KEEP, request.workspace, request.user, model=model, connection=connection)
+    tested = replace(builder, run=last_test(model.pk, request.user))
+    # A key that was tried and given up must not come back with the test, and be saved with whatever is edited next.
+    return show(request, builder if tested.has_unsaved_secrets else tested)
 
 
 def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
