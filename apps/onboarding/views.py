@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBadRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -117,7 +117,12 @@ def show(
 def save(request: WorkspaceRequest) -> HttpResponse:
     """Save as draft, Confirm, or Confirm without a test."""
     action = request.POST.get("action", "draft")
+    if action not in {"draft", "confirm", "untested"}:
+        return HttpResponseBadRequest("Unknown action.")
     builder = read_builder(request, Mode.KEEP if action == "draft" else Mode.CONFIRM)
+    if action == "draft" and builder.model and not builder.model.is_draft:
+        # The page was opened before somebody confirmed the draft: what people can call is never half done.
+        action, builder = "confirm", read_builder(request, Mode.CONFIRM)
     valid = builder.check()
     needs_test = valid and action == "confirm" and not builder.tested_digest
     if action == "confirm" and valid and not needs_test:
@@ -160,7 +165,7 @@ def integration_of(builder: Builder, action: str) -> Integration:
 
 def after_save(request: WorkspaceRequest, builder: Builder, model: ExternalModel, cleared: list[str]) -> HttpResponse:
     if builder.run and builder.run.model_id is None:
-        TestRun.objects.filter(pk=builder.run.pk).update(model=model)
+        TestRun.objects.filter(pk=builder.run.pk).exclude(digest="").update(model=model)
     detail = f"The endpoint's host changed, so these connections need their key again: {', '.join(cleared)}." if cleared else ""
     if model.is_draft:
         toast(request, f"{model.name} is saved as a draft", detail=detail or "Nobody can call it until you confirm it.")

@@ -157,7 +157,7 @@ def test_another_workspaces_model_is_not_found(cast: Cast, sheet: Sheet, allowed
 
 
 def test_a_key_that_was_tested_and_given_up_is_not_saved_later(either: Sheet, allowed: RunningProvider) -> None:
-    """Spec 03: editing anything else leaves stored secrets untouched. A key typed for a test and never saved is not part of a later edit."""
+    """Spec 03: editing anything else leaves stored secrets untouched. A key that was only tested is not saved later."""
     echo(either, allowed.url).test(prompt="Hello").save("confirm")
     model = ExternalModel.objects.get()
     Sheet(either.client, scripts=either.scripts).open(model.pk).fill(h_1_value="hk-a-wrong-one-0000").test(prompt="Hello")
