@@ -104,8 +104,10 @@ TEMPLATES = [
                 "apps.accounts.context.shell",
             ],
             "loaders": [
-                ("django.template.loaders.cached.Loader",
-                 ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"]),
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"],
+                ),
             ],
             "builtins": ["apps.core.templatetags.ui"],
         },
@@ -235,9 +237,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "apps.core.static.HashedStaticFilesStorage"
-        if PRODUCTION
-        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        "BACKEND": "apps.core.static.HashedStaticFilesStorage" if PRODUCTION else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION

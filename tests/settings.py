@@ -7,7 +7,7 @@ import tempfile
 os.environ.setdefault("PATCHBAY_DATA_DIR", tempfile.mkdtemp(prefix="patchbay-tests-"))
 os.environ.setdefault("PATCHBAY_SECRET_KEYS", "test1:" + base64.b64encode(os.urandom(32)).decode())
 
-from config.settings import *  # noqa: E402, F403
+from config.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

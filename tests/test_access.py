@@ -46,8 +46,6 @@ class Row:
         return f"{self.method} {self.name}"
 
 
-
-
 def a_model(cast: Cast) -> object:
     """The ID of an active model of harbor; the same one whenever it is asked for in a test."""
     key = name_key("Row model")

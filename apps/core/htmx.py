@@ -43,9 +43,7 @@ def toasts_out_of_band(request: HttpRequest) -> str:
     return render_to_string("components/toasts_oob.html", {"waiting": waiting}, request) if waiting else ""
 
 
-def toast(
-    request: HttpRequest, text: str, level: Literal["info", "error"] = "info", undo_url: str | None = None, detail: str = ""
-) -> None:
+def toast(request: HttpRequest, text: str, level: Literal["info", "error"] = "info", undo_url: str | None = None, detail: str = "") -> None:
     """Say what happened, on this response (htmx) or on the next full page. ``undo_url`` is posted to by the Undo button."""
     body = f"{text}\n{detail}" if detail else text
     messages.add_message(request, messages.ERROR if level == "error" else messages.SUCCESS, body, extra_tags=undo_url or "")

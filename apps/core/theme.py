@@ -7,6 +7,6 @@ THEMES = ("light", "dark")  # without a cookie the page follows the system
 
 
 def theme_of(request: HttpRequest) -> str:
-    """"light", "dark" or "" for the system's."""
+    """Says "light", "dark" or "" for the system's."""
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return theme if theme in THEMES else ""

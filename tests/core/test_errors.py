@@ -128,7 +128,13 @@ def test_not_ready_with_a_migration_waiting(db: None, client: Client) -> None:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'accounts'")
     response = client.get("/health/ready")
     assert response.status_code == 503
-    assert response.json()["checks"] == {"process": "ok", "secret_keys": "ok", "database": "ok", "migrations": "failed", "stored_secrets": "failed"}
+    assert response.json()["checks"] == {
+        "process": "ok",
+        "secret_keys": "ok",
+        "database": "ok",
+        "migrations": "failed",
+        "stored_secrets": "failed",
+    }
 
 
 def test_security_headers(db: None, client: Client) -> None:

@@ -131,7 +131,7 @@ def test_form_markup_is_the_designs() -> None:
     assert 'class="input"' in name
     assert 'aria-invalid="true"' in name
     assert 'aria-describedby="id_name_error id_name_helptext"' in name
-    assert name.index("id_name_error\"") < name.index('class="help"')
+    assert name.index('id_name_error"') < name.index('class="help"')
     assert 'class="textarea mono"' in form["note"].as_field_group()
     assert "<small>optional</small>" in form["note"].as_field_group()
     assert 'class="select"' in form["kind"].as_field_group()

@@ -1,11 +1,11 @@
 """Template vocabulary of the interface; a built-in library, so no ``{% load ui %}``.
 
-    {% icon "plus" %}  {% icon "x" size="sm" %}     a Lucide icon, hidden from screen readers
-    {% mark %}                                       the Patchbay mark
-    {% tile model.name %}  {% tile name size="sm" extra="avatar" %}   monogram with a stable hue
-    {% date value %}  {% when value %}               <time> in the reader's zone, exact on hover
-    {% query sort="name" after=None %}               this page's query string with changes
-    {{ text|visible }}  {{ number|grouped }}  {{ count|of:"model" }}
+{% icon "plus" %}  {% icon "x" size="sm" %}     a Lucide icon, hidden from screen readers
+{% mark %}                                       the Patchbay mark
+{% tile model.name %}  {% tile name size="sm" extra="avatar" %}   monogram with a stable hue
+{% date value %}  {% when value %}               <time> in the reader's zone, exact on hover
+{% query sort="name" after=None %}               this page's query string with changes
+{{ text|visible }}  {{ number|grouped }}  {{ count|of:"model" }}
 """
 
 import json
@@ -77,13 +77,13 @@ def _time_element(context: Context, value: datetime | None, shown: str) -> SafeS
 
 @register.simple_tag(takes_context=True)
 def date(context: Context, value: datetime | None) -> SafeString:
-    """"18 Nov 2026" in the reader's zone."""
+    """As "18 Nov 2026", in the reader's zone."""
     return _time_element(context, value, "day")
 
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, value: datetime | None, shown: str = "minute") -> SafeString:
-    """"18 Nov 2026, 14:20"; ``shown`` may be minute, second, or clock (14:20:05)."""
+    """As "18 Nov 2026, 14:20"; ``shown`` may be minute, second, or clock (14:20:05)."""
     return _time_element(context, value, shown)
 
 
@@ -111,7 +111,7 @@ def grouped(value: float | None) -> str:
 
 @register.filter(name="of")
 def count_of(value: int, noun: str) -> str:
-    """"1 model", "1,204 models"; an irregular plural after a comma: "entry,entries"."""
+    """As "1 model", "1,204 models"; an irregular plural after a comma: "entry,entries"."""
     singular, _, plural = noun.partition(",")
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
 
