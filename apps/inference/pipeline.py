@@ -113,10 +113,10 @@ def show_response(exchange: Exchange) -> Received:
 
 
 def mask(failure: Failure) -> Failure:
-    """An upstream error text may repeat the key it was sent (spec 07 A9)."""
+    """An upstream error text may repeat the key it was sent (spec 07 A9), and name keys that no database takes (C3)."""
     return replace(
         failure,
-        message=redact(failure.message),
-        hint=redact(failure.hint),
+        message=redact(storable(failure.message)),
+        hint=redact(storable(failure.hint)),
         provider_message=redact(storable(failure.provider_message)),
     )

@@ -20,7 +20,7 @@ from apps.inference.result import Result
 from apps.onboarding.forms import HeaderForm, IntegrationForm, Mode, VariableForm, variable_initial
 from apps.providers.address import fill_url, url_parameters
 from apps.providers.errors import ProviderError
-from apps.providers.jsonread import parse_json
+from apps.providers.jsonread import parse_json, storable
 from apps.providers.template import TemplateProblem, check_template, check_text
 from apps.providers.types import JsonValue, Variable
 
@@ -246,11 +246,11 @@ class Builder:
 
     @cached_property
     def document(self) -> JsonValue:
-        """The last response as JSON; None where there is none."""
+        """The last response as JSON, in a form that a page can hold; None where there is none."""
         if not (self.result and self.result.received) or self.result.received.cut:
             return None
         try:
-            return parse_json(self.result.received.text.encode("utf-8", "replace"))
+            return storable(parse_json(self.result.received.text.encode("utf-8", "replace")))
         except ProviderError:
             return None
 

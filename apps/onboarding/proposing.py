@@ -10,7 +10,7 @@ from apps.onboarding.builder import Builder
 from apps.onboarding.forms import path_problem
 from apps.onboarding.slots import FIELDS, slots_of
 from apps.providers.errors import ProviderError
-from apps.providers.jsonread import parse_json
+from apps.providers.jsonread import parse_json, storable
 from apps.providers.proposals import propose_paths
 
 
@@ -26,7 +26,7 @@ def with_proposals(data: dict[str, Any], result: Result) -> dict[str, Any]:
     if not result.answered or result.received is None or result.received.cut:
         return data
     try:
-        proposals = propose_paths(parse_json(result.received.text.encode("utf-8", "replace")))
+        proposals = propose_paths(storable(parse_json(result.received.text.encode("utf-8", "replace"))))
     except ProviderError:
         return data
     proposed = {"output_path": proposals.output, "input_tokens_path": proposals.input_tokens, "output_tokens_path": proposals.output_tokens}

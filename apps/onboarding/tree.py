@@ -14,6 +14,7 @@ from apps.providers.variables import compact_json
 MAX_VALUES = 2000
 MAX_SHOWN = 400  # characters of one value
 OPEN_DEPTH = 6
+MAX_DEPTH = 40  # below it a value stands as one piece of JSON: nobody unfolds that far, and each level costs stack
 SLOT_NAMES = {"a": "Output text", "b": "Input tokens", "c": "Output tokens"}
 
 type Steps = tuple[str | int, ...]
@@ -46,7 +47,7 @@ class Tree:
 
     def item(self, key: str | int, value: JsonValue, steps: Steps) -> SafeString:
         name = visible(str(key))
-        if not isinstance(value, (dict, list)) or not value:
+        if not isinstance(value, (dict, list)) or not value or len(steps) > MAX_DEPTH:
             return self.leaf(name, value, steps)
         note = count(len(value), "item") if isinstance(value, list) else count(len(value), "key")
         return format_html(

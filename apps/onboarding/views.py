@@ -36,6 +36,7 @@ from apps.onboarding.keeping import keep_typed_secrets
 from apps.onboarding.page import Page
 from apps.onboarding.sample import SampleField, read_sample, sample_fields
 from apps.onboarding.slots import slots_of
+from apps.providers.jsonread import storable
 from apps.providers.types import JsonValue
 
 PAGE = "onboarding/custom_integration.html"
@@ -66,7 +67,7 @@ def custom_edit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
 
 def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
     """The page as it was submitted. A model or test run of another workspace or person is not found."""
-    data = request.POST.dict()
+    data = {name: storable(text) for name, text in request.POST.dict().items()}  # PostgreSQL takes no U+0000
     model_id, run_id = as_uuid(data.get("model")), as_uuid(data.get("test_run"))
     model = get_model(request.workspace, model_id) if model_id else None
     run = TestRun.objects.filter(pk=run_id, workspace=request.workspace, created_by=request.user).first() if run_id else None
