@@ -227,7 +227,8 @@ def path_problem(path: str) -> str:
     try:
         compile_path(path)
     except PathInvalid as error:
-        return str(error)
+        spelling = f" Write {error.suggestion}" if error.suggestion else ""
+        return f"{error.message} At character {error.position + 1}.{spelling}"
     return ""
 
 

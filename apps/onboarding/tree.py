@@ -76,7 +76,7 @@ class Tree:
             kind_class(value),
             f" is-patched-{slot}" if slot else "",
             path,
-            f"Use {path or 'the whole answer'}: {shown(value)}",
+            f"Use {visible(path)}: {shown(value)}",
             shown(value),
             plug,
         )

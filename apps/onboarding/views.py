@@ -337,7 +337,7 @@ def variable_remove(request: WorkspaceRequest) -> HttpResponse:
     name = request.POST.get("remove", "")
     left = [variable for variable in builder.variables if variable.name != name]
     changed = with_variables(builder, left)
-    if any(problem.variable == name for problem in changed.body_problems):
+    if name in changed.used_names:
         toast(
             request,
             f"{name} is removed, but the body still uses it",

@@ -26,6 +26,7 @@ class FormReader(HTMLParser):
         self.ids: set[str] = set()
         self.words: list[str] = []
         self.buttons: list[dict[str, str]] = []
+        self._whole_page = whole_page
         self._inside = not whole_page
         self._templates = 0
         self._textarea: str | None = None
@@ -36,14 +37,18 @@ class FormReader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "template":
+        if tag == "template" and self._whole_page:  # htmx unwraps those of a fragment
             self._templates += 1
         if self._templates:
             return
         self.ids.add(given.get("id", ""))
         if tag == "form":
             self._inside = given.get("id") == FORM
-        if given.get("form", FORM if self._inside else "") != FORM or "disabled" in given:
+        if tag == "option" and self._select:
+            self._option = ("selected" in given or self._select not in self.fields, [])
+            if self._option[0]:
+                self.fields[self._select] = given.get("value", "\0text")
+        elif given.get("form", FORM if self._inside else "") != FORM or "disabled" in given:
             return
         name, value = given.get("name", ""), given.get("value", "")
         if tag == "input" and name and (given.get("type") not in VOID_CHOICES or "checked" in given):
@@ -53,20 +58,16 @@ class FormReader(HTMLParser):
             self.fields[name] = ""
         elif tag == "select":
             self._select = name
-        elif tag == "option" and self._select:
-            self._option = ("selected" in given or self._select not in self.fields, [])
-            if self._option[0]:
-                self.fields[self._select] = given.get("value", "\0text")
         elif tag == "button":
             self.buttons.append({**given, "label": ""})
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "template":
+        if tag == "template" and self._whole_page:
             self._templates -= 1
         elif tag == "form":
             self._inside = False
         elif tag == "textarea" and self._textarea is not None:
-            self.fields[self._textarea] = self.fields[self._textarea].removeprefix("\n")
+            self.fields[self._textarea] = self.fields[self._textarea].replace("\r\n", "\n").removeprefix("\n")
             self._textarea = None
         elif tag == "select":
             self._select = None
