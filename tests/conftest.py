@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from hypothesis import settings
 
 from apps.accounts.models import User
 from tests.support.cast import Cast, make_cast
+
+# The same examples in every run: a red build is the change's fault, never the dice's.
+settings.register_profile("patchbay", derandomize=True, deadline=None)
+settings.load_profile("patchbay")
 
 pytest_plugins = ["tests.support.database"]
 

@@ -5,7 +5,7 @@ grammar: `!@.a==1`, numbers with leading zeros, and `$` in a filter within a fil
 """
 
 import jsonpath_rfc9535 as reference
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from apps.providers.jsonpath import compile_path
@@ -48,5 +48,8 @@ paths = (
 @given(paths, documents)
 @settings(max_examples=600, deadline=None)
 def test_results_are_those_of_the_reference(path: str, document: JsonValue) -> None:
-    expected = [(node.location, repr(node.value)) for node in reference.find(path, document)]  # type: ignore[arg-type]
+    try:
+        expected = [(node.location, repr(node.value)) for node in reference.find(path, document)]  # type: ignore[arg-type]
+    except reference.JSONPathRecursionError:
+        reject()  # the reference gives up on some nestings that the RFC allows
     assert [(match.steps, repr(match.value)) for match in compile_path(path).find(document)] == expected
