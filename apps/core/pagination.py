@@ -5,6 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -103,11 +104,18 @@ def _read_cursor(text: str, queryset: QuerySet[Any], ordering: Sequence[str]) ->
         values = json.loads(base64.urlsafe_b64decode(padded))
         if not isinstance(values, list) or len(values) != len(fields):
             return None
-        if any(value is None or isinstance(value, list | dict) for value in values):
+        if not all(_can_be_compared(value) for value in values):
             return None
         return [field.to_python(value) for field, value in zip(fields, values, strict=True)]
-    except (binascii.Error, ValueError, TypeError, ValidationError, RecursionError):
+    except (binascii.Error, ValueError, TypeError, OverflowError, ValidationError, RecursionError):
         return None
+
+
+def _can_be_compared(value: object) -> bool:
+    """Whether a database takes the value: PostgreSQL refuses NUL in texts, and no driver encodes half a surrogate pair."""
+    if isinstance(value, str):
+        return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
+    return isinstance(value, int | float)
 
 
 def _field(queryset: QuerySet[Any], name: str) -> "Field[Any, Any]":
