@@ -54,7 +54,12 @@ STATUS_FILTERS = {
 
 def list_models(workspace: Workspace, filters: ModelFilters) -> QuerySet[ExternalModel]:
     """The workspace's models that match; unordered."""
-    models = ExternalModel.objects.filter(workspace=workspace)
+    models = narrow(ExternalModel.objects.filter(workspace=workspace), filters)
+    return models.filter(matches(workspace, filters.q)) if filters.q else models
+
+
+def narrow(models: QuerySet[ExternalModel], filters: ModelFilters) -> QuerySet[ExternalModel]:
+    """What the selects of the filter bar leave."""
     if filters.type:
         models = models.filter(integration_type=filters.type)
     if filters.source:
@@ -63,7 +68,7 @@ def list_models(workspace: Workspace, filters: ModelFilters) -> QuerySet[Externa
         models = models.filter(STATUS_FILTERS[filters.status])
     if filters.inferencing:
         models = models.filter(inferencing_enabled=filters.inferencing == "on")
-    return models.filter(matches(workspace, filters.q)) if filters.q else models
+    return models
 
 
 def matches(workspace: Workspace, text: str) -> Q:
@@ -79,8 +84,8 @@ def with_connections(models: QuerySet[ExternalModel]) -> QuerySet[ExternalModel]
 
 
 def list_system_models(filters: ModelFilters) -> QuerySet[ExternalModel]:
-    """Visible models that the platform provides to every workspace."""
-    models = ExternalModel.objects.filter(workspace=None, is_visible=True)
+    """Visible models that the platform provides to every workspace, as far as they match, by name."""
+    models = narrow(ExternalModel.objects.filter(workspace=None, is_visible=True), filters).order_by("name_key", "id")
     return models.filter(Q(name_key__contains=name_key(filters.q)) | Q(model_id__icontains=filters.q)) if filters.q else models
 
 

@@ -59,7 +59,7 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
     models = queries.list_models(request.workspace, filters)
     total = models.count()
     page = paginate(request, queries.with_connections(models), sort.fields, descending=sort.descending)
-    system_models = [] if page.has_previous or filters.source or filters.status else list(queries.list_system_models(filters))
+    system_models = [] if page.has_previous else list(queries.list_system_models(filters))
     context = {
         "values": filters,
         "selects": [form[name] for name in ("type", "source", "status", "inferencing")],
