@@ -10,7 +10,7 @@ from apps.accounts.models import Workspace
 from apps.connections.actions import add_connection, drop_secrets_of_other_hosts, replace_credentials
 from apps.connections.models import Connection
 from apps.core.secrets import Secret
-from apps.external_models.actions import Author, activate_model, add_model, update_model
+from apps.external_models.actions import Author, EditConflict, activate_model, add_model, update_model
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel
 from apps.external_models.names import MAX_NAME, name_key
@@ -47,11 +47,17 @@ def save_integration(
     creation_key: UUID,
     confirm: bool,
 ) -> Saved:
-    """Save as draft, or confirm. Raises NameTaken, ConnectionNameTaken, KeyAlreadyUsed and EditConflict; then nothing is saved."""
+    """Save as draft, or confirm. Raises NameTaken, ConnectionNameTaken, KeyAlreadyUsed and EditConflict; then nothing is saved.
+
+    A new page sent twice (a double click) gives the model that is there. Sent again with other content (the browser's Back, then an
+    edit) it is an EditConflict: what stands there must not be confirmed in the place of what was typed.
+    """
     if model is None:
         model = add_model(
             workspace, name=integration.name, definition=integration.definition, by=by, creation_key=creation_key, as_draft=not confirm
         )
+        if model.definition != integration.definition or model.name != (integration.name or model.name):
+            raise EditConflict(model)
     else:
         model = update_model(
             model,
@@ -76,7 +82,9 @@ def save_first_connection(model: ExternalModel, integration: Integration, *, by:
             return None
         name = integration.connection_name or free_connection_name(model)
         return add_connection(model, name=name, secrets=integration.secrets, parameters=integration.parameters, by=by)
-    if integration.secrets or dict(integration.parameters) != connection.parameters:
+    stored = connection.stored_secrets()
+    fresh = any(stored.get(name.lower()) != secret for name, secret in integration.secrets.items())
+    if fresh or dict(integration.parameters) != connection.parameters:
         return replace_credentials(connection, secrets=integration.secrets, parameters=integration.parameters, actor=by.actor)
     return connection
 

@@ -180,6 +180,7 @@ def after_save(request: WorkspaceRequest, builder: Builder, model: ExternalModel
 def show_conflict(request: WorkspaceRequest, builder: Builder, conflict: EditConflict) -> HttpResponse:
     """What was typed stays; the next save replaces the other person's change, knowingly."""
     builder.data = {**builder.data, "version": str(conflict.model.version)}
+    builder.model = conflict.model
     return show(request, builder, regions=("errors", "status", "identity"), status=409, conflict=conflict)
 
 
