@@ -11,7 +11,7 @@ from apps.audit.events import Event
 from apps.audit.record import Actor, record
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel, IntegrationType, Status
-from apps.external_models.names import MAX_NAME, name_key
+from apps.external_models.names import name_key, numbered, shortened
 
 UNTITLED = "Untitled model"
 
@@ -177,13 +177,9 @@ def insert(model: ExternalModel) -> bool:
 
 def free_name(workspace: Workspace, wanted: str) -> str:
     """`wanted`, or `wanted 2`, `wanted 3` ... whichever the workspace does not have yet."""
-    wanted = wanted[: MAX_NAME - 4]
-    taken = set(ExternalModel.objects.filter(workspace=workspace, name_key__startswith=name_key(wanted)).values_list("name_key", flat=True))
-    number, name = 1, wanted
-    while name_key(name) in taken:
-        number += 1
-        name = f"{wanted} {number}"
-    return name
+    wanted = shortened(wanted)
+    same_start = ExternalModel.objects.filter(workspace=workspace, name_key__startswith=name_key(wanted))
+    return numbered(wanted, set(same_start.values_list("name_key", flat=True)))
 
 
 def describe(model: ExternalModel, definition: Definition) -> dict[str, object]:
