@@ -7,7 +7,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from urllib.parse import quote, quote_plus
@@ -16,6 +16,8 @@ MASK = "••••"
 MIN_LENGTH = 4  # shorter values are parts of ordinary words: replacing them would shred every text and hide nothing
 MIN_BASE64 = 8  # encoded fragments shorter than this match by chance
 MAX_VALUES = 256  # bounds a context that never ends, for example a worker thread outside call_secrets()
+# JSON writers may escape any character: .NET writes "+" as \u002B, Go "&" as \u0026. After an even number of backslashes it is an escape.
+JSON_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-7][0-9a-fA-F])")
 SCHEME_AND_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,19}\s+(\S.*)", re.DOTALL)
 
 type _Values = dict[str, tuple[str, ...] | None]  # revealed text -> its written forms, worked out when first needed
@@ -62,9 +64,24 @@ def redact(text: str) -> str:
         if known is None:
             known = values[value] = _written_forms(value)
         forms.update(known)
-    for form in sorted(forms, key=len, reverse=True):
+    longest_first = sorted(forms, key=len, reverse=True)
+    text = _masked(text, longest_first)
+    if "\\u00" in text:
+        plain = JSON_ESCAPE.sub(_unescaped, text)
+        masked = _masked(plain, longest_first)
+        return text if masked == plain else masked
+    return text
+
+
+def _masked(text: str, forms: Iterable[str]) -> str:
+    for form in forms:
         text = text.replace(form, MASK)
     return text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """The character as JSON's usual writers put it: the text means the same as before."""
+    return found[1] + json.dumps(chr(int(found[2], 16)))[1:-1]
 
 
 def _credentials(text: str) -> tuple[str, ...]:
