@@ -106,7 +106,7 @@ def _read_cursor(text: str, queryset: QuerySet[Any], ordering: Sequence[str]) ->
             return None
         if not all(_can_be_compared(value) for value in values):
             return None
-        return [field.to_python(value) for field, value in zip(fields, values, strict=True)]
+        return [_in_utc(field.to_python(value)) for field, value in zip(fields, values, strict=True)]
     except (binascii.Error, ValueError, TypeError, OverflowError, ValidationError, RecursionError):
         return None
 
@@ -116,6 +116,15 @@ def _can_be_compared(value: object) -> bool:
     if isinstance(value, str):
         return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
     return isinstance(value, int | float)
+
+
+def _in_utc(value: Any) -> Any:
+    """A time as databases compare it. Raises ValueError for one without a zone, OverflowError for one beyond the calendar."""
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return value.astimezone(UTC)
 
 
 def _field(queryset: QuerySet[Any], name: str) -> "Field[Any, Any]":
