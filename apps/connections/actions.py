@@ -63,10 +63,11 @@ def replace_credentials(
 ) -> Connection:
     """Replace the given secrets and the parameters; secrets not given stay, unless the host changes (spec 07 A8).
 
-    Raises KeyAlreadyUsed, ConnectionEditConflict.
+    Raises KeyAlreadyUsed, ConnectionEditConflict, also when the endpoint is no longer the one that was read before (spec 07 A8).
     """
+    endpoint = connection.model.definition.url
     connection = lock(connection)
-    if expected_version is not None and connection.version != expected_version:
+    if expected_version is not None and (connection.version, connection.model.definition.url) != (expected_version, endpoint):
         raise ConnectionEditConflict
     changes: dict[str, object] = {f"secret {header}": secret for header, secret in secrets.items()}
     if dict(parameters) != connection.parameters:

@@ -54,7 +54,16 @@ class CredentialsForm(forms.Form):
                 self.check_secret(field, value)
         if "name" in data:
             self.check_name(data["name"])
+        if self.data.get("endpoint", self.endpoint) != self.endpoint:
+            self.add_error(
+                None, f"The model's endpoint was changed: it is {self.endpoint} now. If the key is for that host, enter it again."
+            )
         return data
+
+    @property
+    def endpoint(self) -> str:
+        """Where the key would go, carried by the page: a key typed for one host is never stored for another (spec 07 A8)."""
+        return str(self.model.definition.url)
 
     def check_secret(self, field: str, value: str) -> None:
         if is_mask(value):

@@ -165,8 +165,11 @@ def integration_of(builder: Builder, action: str) -> Integration:
 
 
 def after_save(request: WorkspaceRequest, builder: Builder, model: ExternalModel, cleared: list[str]) -> HttpResponse:
-    if builder.run and builder.run.model_id is None:
-        TestRun.objects.filter(pk=builder.run.pk).exclude(digest="").update(model=model)
+    if builder.run:
+        # Stored on the connection by now. Kept here, they would come back with a later save of a page that names this test.
+        builder.run.typed_secrets.all().delete()
+        if builder.run.model_id is None:
+            TestRun.objects.filter(pk=builder.run.pk).exclude(digest="").update(model=model)
     detail = f"The endpoint's host changed, so these connections need their key again: {', '.join(cleared)}." if cleared else ""
     if model.is_draft:
         toast(request, f"{model.name} is saved as a draft", detail=detail or "Nobody can call it until you confirm it.")
