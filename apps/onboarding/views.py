@@ -1,6 +1,7 @@
 """*Custom API integration*: one page, many buttons. Each button posts the whole form to its own URL; with htmx only the regions that
 changed come back, without scripts the whole page does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -71,6 +72,7 @@ def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
     model_id, run_id = as_uuid(data.get("model")), as_uuid(data.get("test_run"))
     model = get_model(request.workspace, model_id) if model_id else None
     run = TestRun.objects.filter(pk=run_id, workspace=request.workspace, created_by=request.user).first() if run_id else None
+    holder = model or made_before(request, data)
     return Builder(
         data,
         mode,
@@ -78,9 +80,15 @@ def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
         request.user,
         rules=rules.current(),
         model=model,
-        connection=first_connection(model) if model else None,
+        connection=first_connection(holder) if holder else None,
         run=run,
     )
+
+
+def made_before(request: WorkspaceRequest, data: Mapping[str, str]) -> ExternalModel | None:
+    """The model that this very page made when it was sent first (a double click, the browser's Back): its connection has the secrets."""
+    key = as_uuid(data.get("creation_key"))
+    return ExternalModel.objects.filter(workspace=request.workspace, created_by=request.user, creation_key=key).first() if key else None
 
 
 def first_connection(model: ExternalModel) -> Connection | None:
