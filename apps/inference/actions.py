@@ -46,8 +46,9 @@ def record_test(
 
 @transaction.atomic
 def record_connection_test(connection: Connection, *, result: Result, workspace_id: UUID, actor: Actor) -> None:
-    """Keep the outcome of a connection's test on the connection."""
-    note_use(connection, error="" if result.failure is None else result.failure.kind)
+    """Keep the outcome of a connection's test on the connection, unless nothing could be sent: then nothing is known of it."""
+    if result.sent:
+        note_use(connection, error="" if result.failure is None else result.failure.kind)
     record(
         Event.CONNECTION_TESTED,
         actor=actor,

@@ -11,7 +11,7 @@ from apps.inference.result import Failure, Received, Result, Sent
 from apps.inference.target import Target
 from apps.providers.custom import TemplateFormat
 from apps.providers.errors import ErrorKind, ProviderError
-from apps.providers.jsonpath import JsonPath, compile_path
+from apps.providers.jsonpath import JsonPath, PathInvalid, compile_path
 from apps.providers.jsonread import storable
 from apps.providers.template import parse_template
 from apps.providers.types import JsonValue, Request, Response
@@ -67,7 +67,12 @@ def wire_format(target: Target, secrets: Mapping[str, Secret]) -> TemplateFormat
 
 
 def path_or_none(text: str) -> JsonPath | None:
-    return compile_path(text) if text else None
+    """Raises ProviderError for a path that a draft keeps although it is not one."""
+    try:
+        return compile_path(text) if text else None
+    except PathInvalid as error:
+        message = f"The JSON path {text[:200]} cannot be read: {error.message}"
+        raise ProviderError(ErrorKind.TEMPLATE_INVALID, message, "Mend it under JSON paths of the model's definition.") from error
 
 
 async def deliver(request: Request[Secret], target: Target, rules: Sequence[EgressRule]) -> Exchange:
