@@ -125,7 +125,17 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.int("PATCHBAY_DATABASE_POOL", default=8), "timeout": 10}}
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 3,
+        "pool": {
+            "min_size": 1,
+            "max_size": env.int("PATCHBAY_DATABASE_POOL", default=8),
+            "timeout": 3,  # seconds that a request waits for a connection; then it is a 503
+            # The pool waits longer after each attempt that fails, up to minutes. Given up early, the next request tries at once, so that
+            # full service is back soon after the database is (F4).
+            "reconnect_timeout": 1,
+        },
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://patchbay")}
