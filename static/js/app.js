@@ -7,6 +7,8 @@ import "./confirm_name.js";
 import "./copy.js";
 import "./dialog.js";
 import "./editor.js";
+import "./filters.js";
+import "./focus.js";
 import "./live.js";
 import "./menu.js";
 import "./patch.js";

@@ -78,7 +78,10 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   clearInterval(ticking);
   ticking = setInterval(() => { line.querySelector("[data-elapsed]").textContent = Math.round((Date.now() - since) / 1000); }, 500);
 });
-document.addEventListener("htmx:afterRequest", () => clearInterval(ticking));
+document.addEventListener("htmx:afterRequest", () => {
+  clearInterval(ticking);
+  document.querySelectorAll("[data-waiting]").forEach((line) => { line.hidden = true; });  // still there after a failed request
+});
 document.addEventListener("close", (event) => {
   const sending = event.target.querySelector?.("[data-sends].htmx-request");
   if (sending) window.htmx.trigger(sending, "htmx:abort");

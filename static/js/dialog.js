@@ -1,17 +1,21 @@
 /* Dialogs: the server renders <dialog open data-modal>, a plain panel without script; promoted to a modal here.
-   Closing one with typed content asks first. Focus goes to the first invalid field, else to [autofocus], else where the browser puts it. */
+   Closing one with typed content asks first. Focus goes to the first invalid field, else to [autofocus], else to the first field, else to the way out; and back when the dialog closes. */
 import { each } from "./each.js";
+import { giveBack, remember } from "./focus.js";
 
 /* The fields inside, whichever form they belong to: a dialog's fields may be part of the page's form. */
 const values = (dialog) => [...dialog.querySelectorAll("input, select, textarea")]
   .map((field) => (field.type === "checkbox" || field.type === "radio" ? field.checked : field.value)).join("\u0000");
 const before = new WeakMap();
 
+const FIRST = ['[aria-invalid="true"]', "[autofocus]", ".dialog__body :is(input:not([type=hidden]), select, textarea)", ".dialog__foot [data-close]"];
+
 function promote(dialog) {
   if (dialog.matches(":modal")) return;
+  remember(dialog);
   dialog.removeAttribute("open");
   dialog.showModal();
-  (dialog.querySelector('[aria-invalid="true"]') ?? dialog.querySelector("[autofocus]"))?.focus();
+  FIRST.reduce((found, selector) => found ?? dialog.querySelector(selector), null)?.focus();
   // A refused form comes back with what was typed: that is still unsaved.
   before.set(dialog, dialog.querySelector('[aria-invalid="true"]') ? null : values(dialog));
 }
@@ -28,8 +32,10 @@ document.addEventListener("close", (event) => {
   const dialog = event.target;
   if (!dialog.matches?.("dialog[data-modal]")) return;
   const away = dialog.querySelector("a[data-close][href]");
-  if (dialog.dataset.page !== undefined && away) location.assign(away.href);
-  else if (dialog.closest("#modal")) dialog.remove();
+  const brought = dialog.closest("#modal");
+  if (!brought && dialog.dataset.page !== undefined && away) { location.assign(away.href); return; }
+  if (brought) dialog.remove();
+  giveBack(dialog);
 }, true);
 
 function askFirst(dialog) {
@@ -54,7 +60,7 @@ const tryToLeave = (dialog) => { if (isDirty(dialog)) askFirst(dialog); else lea
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   const opened = opener && document.getElementById(opener.dataset.opens);
-  if (opened) { event.preventDefault(); opened.showModal(); before.set(opened, values(opened)); }
+  if (opened) { event.preventDefault(); remember(opened); opened.showModal(); before.set(opened, values(opened)); }
   const closer = event.target.closest("[data-close]");
   const dialog = closer?.closest("dialog");
   if (dialog?.matches(":modal")) { event.preventDefault(); tryToLeave(dialog); }
@@ -64,6 +70,14 @@ document.addEventListener("cancel", (event) => {           // Esc
   event.preventDefault();
   tryToLeave(event.target);
 }, true);
+/* Enter in a field that belongs to the page's form: the dialog's own button, not the page's. */
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches?.("dialog:modal input")) return;
+  const dialog = event.target.closest("dialog");
+  if (!event.target.form || dialog.contains(event.target.form)) return;
+  event.preventDefault();
+  dialog.querySelector(".dialog__foot [type=submit]:not(:disabled)")?.click();
+});
 // What has been sent is not unsaved.
 document.addEventListener("submit", (event) => { const dialog = event.target.closest("dialog"); if (dialog) before.set(dialog, values(dialog)); });
 

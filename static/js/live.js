@@ -9,6 +9,7 @@ export function announce(text) {
 
 document.addEventListener("announce", (event) => announce(event.detail.value ?? ""));
 document.addEventListener("htmx:load", (event) => {
+  if (event.detail.elt === document.body) return;  // a page that has just been opened is read anyway
   const said = event.detail.elt.closest?.("[data-announce]") ?? event.detail.elt.querySelector?.("[data-announce]");
   if (said) announce(said.dataset.announce);
 });

@@ -9,6 +9,9 @@ document.addEventListener("toggle", (event) => {
   if (open) itemsOf(menu)[0]?.focus({ preventScroll: true });
 }, true);
 
+/* An item that htmx sends closes its menu at once; the answer may take long. */
+document.addEventListener("htmx:beforeRequest", (event) => { event.detail.elt.closest?.(".menu[popover]:popover-open")?.hidePopover(); });
+
 document.addEventListener("keydown", (event) => {
   const menu = event.target.closest?.(".menu[popover]");
   if (!menu) return;

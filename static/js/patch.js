@@ -41,9 +41,9 @@ document.addEventListener("click", (event) => {
   input.dispatchEvent(new Event("input", { bubbles: true }));
   input.dispatchEvent(new Event("change", { bubbles: true }));
   showPlugs();
-  announce(`${armed.dataset.name} set to ${value.dataset.path}`);
   const next = slots().find((slot) => field(slot).value.trim() === "");
   if (next) arm(next);
+  announce(`${armed.dataset.name} set to ${value.dataset.path}.${next ? ` Next: ${next.dataset.name}.` : ""}`);
 });
 document.addEventListener("focusin", (event) => {
   const slot = event.target.closest?.(".patch");

@@ -1,5 +1,7 @@
 /* Key-value rows: clone the list's <template>; without script the server renders three spare rows.
    In the template "__n__" (and, in names, "-n-"; in labels, " N") stands for the row's number, which is never used twice. */
+import { each } from "./each.js";
+
 const NUMBER = /-(\d+)-/;
 
 function highest(list) {
@@ -41,3 +43,6 @@ document.addEventListener("click", (event) => {
     list.dispatchEvent(new Event("change", { bubbles: true }));
   }
 });
+
+// The spare rows are for pages without scripts; here they would only be counted.
+each("[data-rows] .kv__row.no-js-only", (row) => row.remove());

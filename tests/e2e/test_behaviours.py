@@ -216,7 +216,7 @@ def test_clicking_a_value_wires_it_to_the_armed_slot(bench: Bench) -> None:
     page.get_by_text('"Hello"').click()
     expect(page.get_by_label("Output text path")).to_have_value("result.text")
     expect(page.get_by_label("Fill Input tokens")).to_be_checked()
-    expect(page.locator("#live")).to_have_text("Output text set to result.text")
+    expect(page.locator("#live")).to_have_text("Output text set to result.text. Next: Input tokens.")
     assert page.locator(".json .plug--a").text_content() == "Output text"
     assert page.evaluate("heard") == ["input a", "change a"]
     page.get_by_text("12").click()
