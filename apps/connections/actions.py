@@ -143,8 +143,9 @@ def clear_foreign_secrets(connection: Connection, *, keep: Mapping[str, Secret])
         foreign.delete()
     kept = {header.lower() for header in keep}
     cleared = [name for name in names if name not in kept]
-    if cleared and not keep:
-        Connection.objects.filter(pk=connection.pk).update(key_fingerprint="")
+    if cleared and (not keep or key_header(connection.model.definition).lower() in cleared):
+        connection.key_fingerprint = ""  # or the key could not be entered again, here or on another connection
+        connection.save(update_fields=["key_fingerprint"])
     return cleared
 
 
@@ -162,16 +163,20 @@ def store_secrets(connection: Connection, secrets: Mapping[str, Secret]) -> None
 
 
 def key_fingerprint(model: ExternalModel, secrets: Mapping[str, Secret]) -> str:
-    """Fingerprint of the connection's key: the first secret header that names a credential, else the first. "" without any."""
-    header = key_header(model.definition, secrets)
-    if not header:
+    """Fingerprint of the connection's key, "" when it is not among these secrets."""
+    header = key_header(model.definition)
+    if header not in secrets:
         return ""
     return fingerprint(secrets[header], f"model:{model.pk}", workspace=str(model.workspace_id or PLATFORM))
 
 
-def key_header(definition: Definition, secrets: Mapping[str, Secret]) -> str:
-    ordered = [name for name in definition.secret_headers if name in secrets]
-    return next((name for name in ordered if looks_secret(name)), ordered[0] if ordered else "")
+def key_header(definition: Definition) -> str:
+    """Which secret header is the key that must be unique: the first whose name says so, else the first; "" without any.
+
+    It follows from the definition alone: replacing a second secret must not make that one the key.
+    """
+    headers = definition.secret_headers
+    return next((name for name in headers if looks_secret(name)), headers[0] if headers else "")
 
 
 def lock(connection: Connection) -> Connection:

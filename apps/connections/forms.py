@@ -5,13 +5,14 @@ from typing import Any
 
 from django import forms
 
+from apps.connections.actions import key_header
 from apps.connections.models import Connection
 from apps.core.headers import check_header_value
 from apps.core.secrets import Secret
 from apps.core.text import is_mask
 from apps.external_models.models import ExternalModel
 from apps.external_models.names import check_name
-from apps.providers.address import url_parameters
+from apps.providers.address import fill_url, url_parameters
 from apps.providers.errors import ProviderError
 
 
@@ -31,8 +32,9 @@ class CredentialsForm(forms.Form):
                 help_text="It cannot be changed later.",
                 error_messages={"required": "Enter a name, such as production or batch."},
             )
-        for number, header in enumerate(model.definition.secret_headers):
-            self.add_secret(f"secret-{number}", header, stored=header.lower() in stored)
+        for header in model.definition.secret_headers:
+            # By name, not by number: somebody may put a header before it while the key is being typed.
+            self.add_secret(f"secret-{header.lower()}", header, stored=header.lower() in stored)
         for name in parameters_of(model):
             field = self.parameter_fields[f"p-{name}"] = name
             self.fields[f"p-{name}"] = forms.CharField(label=f"{field} in the URL", max_length=500)
@@ -52,6 +54,9 @@ class CredentialsForm(forms.Form):
         for field in self.secret_fields:
             if value := data.get(field):
                 self.check_secret(field, value)
+        for field, name in self.parameter_fields.items():
+            if value := data.get(field):
+                self.check_parameter(field, name, value)
         if "name" in data:
             self.check_name(data["name"])
         if self.data.get("endpoint", self.endpoint) != self.endpoint:
@@ -74,6 +79,13 @@ class CredentialsForm(forms.Form):
         except ValueError as error:
             self.add_error(field, str(error))
 
+    def check_parameter(self, field: str, name: str, value: str) -> None:
+        """Whether the value can stand in its place, as a call would ask (spec 07 D3); what the other parameters say does not matter."""
+        try:
+            fill_url(self.model.definition.url, dict.fromkeys(self.parameter_fields.values(), "x") | {name: value})
+        except ProviderError as error:
+            self.add_error(field, f"{error.message} {error.hint}")
+
     def check_name(self, name: str) -> None:
         try:
             self.cleaned_data["name"] = check_name(name)
@@ -91,7 +103,8 @@ class CredentialsForm(forms.Form):
 
     def blame_key(self, message: str) -> None:
         """The key is in use elsewhere: say so at the field it came from."""
-        self.add_error(next(iter(self.secret_fields), None), message)
+        key = key_header(self.model.definition)
+        self.add_error(next((field for field, header in self.secret_fields.items() if header == key), None), message)
 
 
 def parameters_of(model: ExternalModel) -> tuple[str, ...]:

@@ -185,7 +185,7 @@ def test_one_that_is_switched_off_can_be_tested(adam: Client, connected: Connect
 
 def test_each_connection_sends_its_own_key(adam: Client, cast: Cast, connected: Connection, provider: RunningProvider) -> None:
     second = DEMO_KEYS["triage"].second
-    adam.post(f"/w/harbor/models/{connected.model_id}/connections/add/", {"name": "night desk", "secret-0": second})
+    adam.post(f"/w/harbor/models/{connected.model_id}/connections/add/", {"name": "night desk", "secret-x-harbor-key": second})
     for name in ["production", "night desk"]:
         run_test(adam, Connection.objects.get(name=name))
     assert [record.request.header("x-harbor-key") for record in provider.recorded] == [KEY, second]

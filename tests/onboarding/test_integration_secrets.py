@@ -186,7 +186,7 @@ def test_a_new_host_takes_the_keys_of_other_connections_away_and_says_so(either:
     """A8: the model's other connections had keys for the old host."""
     echo(either, allowed.url).test(prompt="Hello").save("confirm")
     model = ExternalModel.objects.get()
-    either.client.post(f"/w/harbor/models/{model.pk}/connections/add/", {"name": "night desk", "secret-0": "hk-of-the-night-desk"})
+    either.client.post(f"/w/harbor/models/{model.pk}/connections/add/", {"name": "night desk", "secret-x-harbor-key": "hk-of-the-night-desk"})
     assert model.connections.get(name="night desk").state == "on"
 
     edit = Sheet(either.client, scripts=either.scripts).open(model.pk)

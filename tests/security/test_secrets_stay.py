@@ -67,7 +67,7 @@ def test_a_key_that_was_replaced_does_not_come_back_with_an_older_page(cast: Cas
     connection = Connection.objects.get()
     edit = Sheet(client_for(cast.adam)).open(connection.model_id)
     url, hidden = credentials_form(cast, client_for, connection)
-    assert client_for(cast.alice).post(url, {**hidden, "secret-0": "rotated-by-alice-0001"}).status_code == 302
+    assert client_for(cast.alice).post(url, {**hidden, "secret-x-harbor-key": "rotated-by-alice-0001"}).status_code == 302
     assert edit.fill(name="Renamed").save("untested").status == 302
     allowed.forget()
     client_for(cast.adam).post(reverse("inference:test_connection", args=["harbor", connection.model_id, connection.pk]))
@@ -88,9 +88,9 @@ def test_a_key_typed_for_one_host_is_not_stored_for_another(cast: Cast, client_f
     assert moved.save("untested").status == 302
     stored = list(ConnectionSecret.objects.values())
     for address, fields in [(url, hidden), (add, {**add_hidden, "name": "Third"})]:
-        answer = client_for(cast.alice).post(address, {**fields, "secret-0": KEY})
+        answer = client_for(cast.alice).post(address, {**fields, "secret-x-api-key": KEY})
         assert answer.status_code == 422
         assert "https://elsewhere.example.net/v1" in answer.content.decode()
     assert list(ConnectionSecret.objects.values()) == stored
     _, fresh = credentials_form(cast, client_for, connection)
-    assert client_for(cast.alice).post(url, {**fresh, "secret-0": KEY}).status_code == 302
+    assert client_for(cast.alice).post(url, {**fresh, "secret-x-api-key": KEY}).status_code == 302

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
+INLINE = frozenset({"a", "abbr", "b", "code", "em", "kbd", "span", "strong", "time"})
 SILENT = frozenset({"svg", "script", "style", "template", "title"})
 
 
@@ -35,11 +36,14 @@ class Element:
     def words(self) -> Iterator[str]:
         if self.tag in SILENT or self.attrs.get("aria-hidden") == "true":
             return
+        gap = "" if self.tag in INLINE else " "
+        yield gap
         for child in self.children:
             if isinstance(child, str):
                 yield child
             else:
                 yield from child.words
+        yield gap
 
     @property
     def text(self) -> str:
