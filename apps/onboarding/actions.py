@@ -13,7 +13,7 @@ from apps.core.secrets import Secret
 from apps.external_models.actions import Author, EditConflict, activate_model, add_model, update_model
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel
-from apps.external_models.names import MAX_NAME, name_key
+from apps.external_models.names import name_key, numbered, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,6 @@ def save_first_connection(model: ExternalModel, integration: Integration, *, by:
 
 def free_connection_name(model: ExternalModel) -> str:
     """The model's name, or with a number when another connection of the workspace has it."""
-    wanted = model.name[: MAX_NAME - 4]
-    taken = set(
-        Connection.objects.filter(workspace=model.workspace, name_key__startswith=name_key(wanted)).values_list("name_key", flat=True)
-    )
-    number, name = 1, wanted
-    while name_key(name) in taken:
-        number += 1
-        name = f"{wanted} {number}"
-    return name
+    wanted = shortened(model.name)
+    same_start = Connection.objects.filter(workspace=model.workspace, name_key__startswith=name_key(wanted))
+    return numbered(wanted, set(same_start.values_list("name_key", flat=True)))
