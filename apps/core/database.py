@@ -1,6 +1,6 @@
-"""Telling a database that is away from a query that is wrong (spec 07 F4)."""
+"""Telling a database that is away from a query that is wrong, and holding no connection while waiting for others (spec 07 F4)."""
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 # SQLSTATE classes: connection exception, insufficient resources (too many connections), operator intervention (shutting down, starting up).
 _AWAY_STATES = ("08", "53", "57P")
@@ -19,3 +19,12 @@ def is_database_away(error: BaseException | None) -> bool:
     state = getattr(cause, "sqlstate", None)
     # psycopg has no SQLSTATE to give when it never got through: refused, timed out, pool exhausted.
     return state is None or state.startswith(_AWAY_STATES)
+
+
+def release_connection() -> None:
+    """Give this thread's connection back before a long wait: a request holds one to its end, and slow providers would empty the pool.
+
+    The next query takes another. Inside a transaction it stays, as it must.
+    """
+    if not connection.in_atomic_block:
+        connection.close()

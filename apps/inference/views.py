@@ -14,6 +14,8 @@ from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections.models import Connection
 from apps.connections.views import get_connection
 from apps.core.access import require
+from apps.core.database import release_connection
+from apps.core.egress import EgressRule
 from apps.core.htmx import is_fragment_request, redirect, render_fragment, toast
 from apps.egress import rules
 from apps.external_models.queries import get_model
@@ -36,6 +38,7 @@ class ReadyTest:
     connection: Connection
     target: Target
     values: dict[str, JsonValue]
+    rules: tuple[EgressRule, ...]
 
 
 @require_POST
@@ -46,7 +49,7 @@ async def test_connection(request: WorkspaceRequest, model_id: UUID, connection_
         ready = await sync_to_async(prepare)(request, model_id, connection_id)
     except ProviderError as error:
         return await sync_to_async(refuse)(request, model_id, connection_id, error)
-    result = await pipeline.run(ready.target, ready.values, rules=await sync_to_async(rules.current)())
+    result = await pipeline.run(ready.target, ready.values, rules=ready.rules)
     return await sync_to_async(finish)(request, ready.connection, result)
 
 
@@ -55,7 +58,10 @@ def prepare(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> R
     connection = get_connection(get_model(request.workspace, model_id), connection_id)
     run = last_test(model_id, request.user)
     sample = {"prompt": DEFAULT_PROMPT} | (run.sample if run else {})
-    return ReadyTest(connection, target_of(connection), coerce_values(connection.model.definition.variables, sample))
+    values = coerce_values(connection.model.definition.variables, sample)
+    ready = ReadyTest(connection, target_of(connection), values, rules.current())
+    release_connection()
+    return ready
 
 
 def refuse(request: WorkspaceRequest, model_id: UUID, connection_id: UUID, error: ProviderError) -> HttpResponse:

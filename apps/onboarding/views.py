@@ -17,6 +17,7 @@ from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed
 from apps.connections.models import Connection
 from apps.core.access import require
+from apps.core.database import release_connection
 from apps.core.htmx import is_fragment_request, redirect, render_page, toast, toasts_out_of_band
 from apps.core.http import Limits
 from apps.egress import rules
@@ -244,6 +245,7 @@ def prepare_test(request: WorkspaceRequest) -> ReadyTest | HttpResponse:
         return show(request, builder, regions=("errors",), dialog="_sample_dialog", status=422, fields=fields)
     limits = Limits(first_byte=builder.model.first_byte_seconds, total=builder.model.total_seconds) if builder.model else Limits()
     target = Target(proposing.testable(builder.definition), builder.secrets, builder.parameters, limits)
+    release_connection()
     return ReadyTest(builder, target, values, raw_sample(fields))
 
 
