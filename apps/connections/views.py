@@ -82,7 +82,7 @@ def edit_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UU
     if request.method == "POST" and form.is_valid():
         version = request.POST.get("version", "")
         try:
-            actions.replace_credentials(
+            saved = actions.replace_credentials(
                 connection,
                 secrets=form.secrets,
                 parameters=form.parameters,
@@ -94,9 +94,18 @@ def edit_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UU
         except actions.KeyAlreadyUsed as error:
             form.blame_key(str(error))
         else:
-            toast(request, f"{connection.name} is saved", detail="The next call uses the new credentials." if form.secrets else "")
+            say_saved(request, saved, entered=bool(form.secrets))
             return redirect(request, list_url(request, model))
     return show_form(request, "connections/connection_edit.html", {"model": model, "connection": connection, "form": form})
+
+
+def say_saved(request: WorkspaceRequest, connection: Connection, *, entered: bool) -> None:
+    """A stored key does not follow to another host (spec 07 A8): who changed the host by a parameter has to hear of it."""
+    if connection.missing_secrets():
+        detail = "Its key was removed, because the host changed. Enter it again."
+        toast(request, f"{connection.name} is saved and needs its key again", level="error", detail=detail)
+    else:
+        toast(request, f"{connection.name} is saved", detail="The next call uses the new credentials." if entered else "")
 
 
 def show_form(request: WorkspaceRequest, template: str, context: dict[str, object]) -> HttpResponse:
