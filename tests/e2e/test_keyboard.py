@@ -82,6 +82,17 @@ def test_headers_are_counted_as_they_are_seen(journey: Journey, site: Site) -> N
     expect(page.get_by_label("Header 2 key")).to_be_focused()
 
 
+def test_a_refused_integration_leads_to_its_first_problem(journey: Journey, site: Site) -> None:
+    page = journey.page
+    page.goto(site.page("models/new/custom/"))
+    page.get_by_role("button", name="Confirm", exact=True).click()
+    expect(page.locator("#problems")).to_contain_text("4 things to mend")
+    expect(page.locator("#problems")).to_be_focused()
+    journey.check("refused integration")
+    page.locator("#problems").get_by_role("link", name="Model name").click()
+    expect(page.get_by_label("Model name")).to_be_focused()
+
+
 def test_enter_in_a_dialog_is_the_dialogs_own(journey: Journey, site: Site) -> None:
     page = journey.page
     page.goto(site.page("models/new/custom/"))
