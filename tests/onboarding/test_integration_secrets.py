@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from apps.accounts.permissions import Role
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection, ConnectionSecret
@@ -69,16 +67,16 @@ def test_without_scripts_it_need_not_be_typed_again(sheet: Sheet, allowed: Runni
     assert arrived(allowed) == [TYPED, TYPED]
 
 
-@pytest.mark.parametrize("mask", ["••••••••", "hk-…5577", "********", "sk***************MQAA"])
-@pytest.mark.parametrize("action", ["draft", "untested", "confirm"])
-def test_a_mask_is_refused_and_not_remembered(either: Sheet, allowed: RunningProvider, mask: str, action: str) -> None:
+def test_a_mask_is_refused_and_not_remembered(either: Sheet, allowed: RunningProvider) -> None:
     """A6: a mask that is sent back is refused, also at the next submit with an empty field."""
-    echo(either, allowed.url, key=mask).save(action)
-    assert either.status == 422
-    assert "This is a mask" in either.problem("h-1-value")
-    either.fill(h_1_value="").save("untested")
-    assert either.status == 422
-    assert "Enter the secret value" in either.problem("h-1-value")
+    for mask in ["••••••••", "hk-…5577", "********", "sk***************MQAA"]:
+        for action in ["draft", "untested", "confirm"]:
+            echo(either, allowed.url, key=mask).save(action)
+            assert either.status == 422
+            assert "This is a mask" in either.problem("h-1-value")
+            either.fill(h_1_value="").save("untested")
+            assert either.status == 422
+            assert "Enter the secret value" in either.problem("h-1-value")
     assert not ConnectionSecret.objects.exists()
 
 
@@ -186,7 +184,9 @@ def test_a_new_host_takes_the_keys_of_other_connections_away_and_says_so(either:
     """A8: the model's other connections had keys for the old host."""
     echo(either, allowed.url).test(prompt="Hello").save("confirm")
     model = ExternalModel.objects.get()
-    either.client.post(f"/w/harbor/models/{model.pk}/connections/add/", {"name": "night desk", "secret-x-harbor-key": "hk-of-the-night-desk"})
+    either.client.post(
+        f"/w/harbor/models/{model.pk}/connections/add/", {"name": "night desk", "secret-x-harbor-key": "hk-of-the-night-desk"}
+    )
     assert model.connections.get(name="night desk").state == "on"
 
     edit = Sheet(either.client, scripts=either.scripts).open(model.pk)
@@ -197,15 +197,17 @@ def test_a_new_host_takes_the_keys_of_other_connections_away_and_says_so(either:
     assert not ConnectionSecret.objects.filter(connection__name="night desk").exists()
 
 
-@pytest.mark.parametrize("header", ["Authorization", "x-api-key", "API-Key", "Cookie", "Ocp-Apim-Subscription-Key", "X-Harbor-Token"])
-def test_a_credential_header_cannot_be_kept_in_the_open(either: Sheet, allowed: RunningProvider, header: str) -> None:
+def test_a_credential_header_cannot_be_kept_in_the_open(either: Sheet, allowed: RunningProvider) -> None:
     """Spec 02, Headers: secret by itself for these names, though the box is not ticked."""
-    echo(either, allowed.url, header=header)
-    either.fields.pop("h-1-secret", None)
+    names = ["Authorization", "x-api-key", "API-Key", "Cookie", "Ocp-Apim-Subscription-Key", "X-Harbor-Token"]
+    either.fill(name="Echo", url=f"{allowed.url}/echo", body=BODY)
+    for number, name in enumerate(names, start=1):
+        either.fields |= {f"h-{number}-key": name, f"h-{number}-value": f"{TYPED}-{number}"}
+        either.fields.pop(f"h-{number}-secret", None)
     either.save("draft")
-    (stored,) = [row for row in ExternalModel.objects.get().definition.headers if row.name == header]
-    assert (stored.value, stored.secret) == ("", True)
-    assert TYPED not in either.seen + str(ExternalModel.objects.get().definition_json)
+    definition = ExternalModel.objects.get().definition
+    assert [(header.name, header.value) for header in definition.headers if header.secret] == [(name, "") for name in names]
+    assert TYPED not in either.seen + str(definition)
 
 
 def test_any_header_can_be_marked_secret(either: Sheet, allowed: RunningProvider) -> None:

@@ -10,6 +10,10 @@ from tests.support.sheet import Sheet
 
 def saved(sheet: Sheet) -> tuple[Variable, ...]:
     sheet.save("draft")
+    return stored()
+
+
+def stored() -> tuple[Variable, ...]:
     return ExternalModel.objects.get().definition.custom_variables
 
 
@@ -28,16 +32,20 @@ DEFAULTS: list[tuple[str, str, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text", "default"), DEFAULTS)
-def test_a_default_of_each_type_survives_the_page_and_the_database(either: Sheet, db: None, kind: str, text: str, default: object) -> None:
-    either.add_variable("v", kind, label="A <b>value</b>", default=text, required="on")
+def test_a_default_of_each_type_survives_the_page_and_the_database(either: Sheet, db: None) -> None:
+    for number, (kind, text, _) in enumerate(DEFAULTS):
+        either.add_variable(f"v{number}", kind, label="A <b>value</b>", default=text, required="on")
     either.press("address").press("variable_dialog").press("variable_toggle", toggle="use_examples")
-    assert saved(either) == (Variable("v", "A <b>value</b>", DataType(kind), default, True),)  # type: ignore[arg-type]
+    defaults = [default for _, _, default in DEFAULTS]
+    assert [variable.default for variable in saved(either)] == defaults
+    assert {(variable.display_name, variable.required) for variable in stored()} == {("A <b>value</b>", True)}
+    assert [variable.data_type for variable in stored()] == [DataType(kind) for kind, _, _ in DEFAULTS]
+
     again = Sheet(either.client).open(ExternalModel.objects.get().pk)
-    assert (again.fields["v-0-name"], again.fields["v-0-type"], again.fields["v-0-required"]) == ("v", kind, "on")
+    assert (again.fields["v-0-name"], again.fields["v-0-type"], again.fields["v-0-required"]) == ("v0", "string", "on")
     again.save("draft")
-    assert ExternalModel.objects.get().definition.custom_variables[0].default == default
-    assert "<b>value</b>" not in either.seen
+    assert [variable.default for variable in stored()] == defaults
+    assert "<b>value</b>" not in either.seen + again.seen
 
 
 def test_add_edit_and_remove(either: Sheet, db: None) -> None:
@@ -64,29 +72,31 @@ NAMES: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "words"), NAMES)
-def test_a_bad_or_taken_name_is_refused_in_the_dialog(either: Sheet, db: None, name: str, words: str) -> None:
-    either.add_variable("tone").add_variable(name, default="kept")
-    assert either.status == 422
-    assert "variable" in either.ids
-    assert words in either.text
-    assert 'aria-invalid="true"' in either.html
-    assert (either.fields["nv-name"], either.fields["nv-default"]) == (name, "kept")
+def test_a_bad_or_taken_name_is_refused_in_the_dialog(either: Sheet, db: None) -> None:
+    either.add_variable("tone")
+    for name, words in NAMES:
+        either.add_variable(name, default="kept")
+        assert either.status == 422, name
+        assert "variable" in either.ids, name
+        assert words in either.text, name
+        assert 'aria-invalid="true"' in either.html, name
+        assert (either.fields["nv-name"], either.fields["nv-default"]) == (name, "kept")
     assert [variable.name for variable in saved(either)] == ["tone"]
 
 
-@pytest.mark.parametrize("name", ["Tone", "_x", "a.b-c_9", "a" * 64])
-def test_names_that_are_right(either: Sheet, db: None, name: str) -> None:
+def test_names_that_are_right(either: Sheet, db: None) -> None:
     """Letter or _ first, then letters, digits, `_`, `.`, `-`; at most 64; case-sensitive."""
-    either.add_variable("tone").add_variable(name)
-    assert [variable.name for variable in saved(either)] == ["tone", name]
+    names = ["tone", "Tone", "_x", "a.b-c_9", "a" * 64]
+    for name in names:
+        either.add_variable(name)
+    assert [variable.name for variable in saved(either)] == names
 
 
-@pytest.mark.parametrize(("kind", "text"), [("number", "many"), ("number", "NaN"), ("boolean", "perhaps"), ("json", "{a: 1}")])
-def test_a_default_that_is_not_of_its_type_is_refused(either: Sheet, db: None, kind: str, text: str) -> None:
-    either.add_variable("v", kind, default=text)
-    assert either.status == 422
-    assert either.html.count('aria-invalid="true"') == 1
+def test_a_default_that_is_not_of_its_type_is_refused(either: Sheet, db: None) -> None:
+    for kind, text in [("number", "many"), ("number", "NaN"), ("boolean", "perhaps"), ("json", "{a: 1}")]:
+        either.add_variable("v", kind, default=text)
+        assert either.status == 422, text
+        assert either.html.count('aria-invalid="true"') == 1, text
 
 
 @pytest.mark.parametrize("body", ['{"a": "{{tone}}", "b": "{{prompt}}"}', '{"a": "{{tone}}", '], ids=["valid", "not JSON"])
