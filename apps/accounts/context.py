@@ -55,13 +55,22 @@ def resolve_or_none(name: str, **kwargs: str) -> str | None:
         return None
 
 
+def memberships(request: HttpRequest) -> list[Membership]:
+    """Everything the person is a member of, asked once: for pages of a workspace the middleware has it already."""
+    user = getattr(request, "user", None)
+    if not hasattr(request, "memberships"):
+        request.memberships = list(queries.memberships_of(user)) if isinstance(user, User) else []  # type: ignore[attr-defined]
+    found: list[Membership] = request.memberships  # type: ignore[attr-defined]
+    return found
+
+
 def shell_membership(request: HttpRequest) -> Membership | None:
     """What the top bar is about: the URL's workspace, else (profile, error pages) the one used last, else the first."""
     membership: Membership | None = getattr(request, "membership", None)
     user = getattr(request, "user", None)
     if membership is not None or not isinstance(user, User):
         return membership
-    mine = list(queries.memberships_of(user))
+    mine = memberships(request)
     last = request.COOKIES.get(LAST_WORKSPACE_COOKIE)
     return next((each for each in mine if each.workspace.slug == last), mine[0] if mine else None)
 
@@ -85,8 +94,7 @@ def grouped(workspaces: Iterable[Workspace]) -> list[WorkspaceGroup]:
 
 
 def workspace_groups(request: HttpRequest) -> list[WorkspaceGroup]:
-    user = getattr(request, "user", None)
-    return grouped(queries.workspaces_of(user)) if isinstance(user, User) else []
+    return grouped(membership.workspace for membership in memberships(request))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

@@ -27,11 +27,14 @@ class WorkspaceMiddleware(Middleware):
         user = request.user
         if not isinstance(user, User):
             return redirect_to_sign_in(request)
-        membership = queries.membership_in(user, slug)
+        # All of them in one query: the switcher of the page shows them anyway.
+        memberships = list(queries.memberships_of(user))
+        membership = next((each for each in memberships if each.workspace.slug == slug), None)
         if membership is None:
             raise Http404("no such workspace")
         request.workspace = membership.workspace  # type: ignore[attr-defined]
         request.membership = membership  # type: ignore[attr-defined]
+        request.memberships = memberships  # type: ignore[attr-defined]
         request.permissions = membership.permissions  # type: ignore[attr-defined]
         return None
 

@@ -6,11 +6,6 @@ from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.permissions import Role
 
 
-def membership_in(user: User, slug: str) -> Membership | None:
-    """The person's membership of the workspace with this slug, workspace included; None for foreign and for missing ones alike (D2)."""
-    return Membership.objects.select_related("workspace").filter(user=user, workspace__slug=slug).first()
-
-
 def workspaces_of(user: User) -> QuerySet[Workspace]:
     return Workspace.objects.filter(memberships__user=user).order_by("name")
 

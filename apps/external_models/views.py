@@ -57,8 +57,9 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
     form = ModelFilterForm(request.GET)
     filters, sort = form.values(), SORTS[form.sort_key]
     models = queries.list_models(request.workspace, filters)
-    total = models.count()
     page = paginate(request, queries.with_connections(models), sort.fields, descending=sort.descending)
+    # Counted only where one page does not say it: a search looks at every model of the workspace, and would do so twice.
+    total = models.count() if page.has_next or page.has_previous else len(page.rows)
     system_models = [] if page.has_previous else list(queries.list_system_models(filters))
     context = {
         "values": filters,
