@@ -83,11 +83,11 @@ def make_workspace(size: int, user: User) -> Workspace:
     connections = [make_connection(model, number, chance) for model in models for number in range(chance.choice((0, 1, 1, 1, 2, 2, 3, 4)))]
     secrets = [make_secret(connection, chance) for connection in connections if chance.random() < 0.95]
     with transaction.atomic():
-        for rows in batched(models, 500):
+        for rows in batched(models, 500, strict=False):
             ExternalModel.objects.bulk_create(rows)
-        for rows in batched(connections, 500):
+        for rows in batched(connections, 500, strict=False):
             Connection.objects.bulk_create(rows)
-        for rows in batched(secrets, 500):
+        for rows in batched(secrets, 500, strict=False):
             ConnectionSecret.objects.bulk_create(rows)
     return workspace
 
