@@ -60,7 +60,7 @@ class BodyReader:
 def too_large(limit: int) -> OutboundError:
     return OutboundError(
         Failure.RESPONSE_TOO_LARGE,
-        f"The answer is larger than {limit:,} bytes, the most that is read.",
+        f"The answer is larger than {limit / 2**20:g} MiB, the most that is read.",
         "Ask the model for less, for example with a lower token limit.",
     )
 

@@ -253,7 +253,7 @@ def first_byte_timeout(limits: Limits) -> OutboundError:
 
 
 def headers_too_large(limits: Limits) -> OutboundError:
-    return OutboundError(Failure.HEADERS_TOO_LARGE, f"The headers of the answer are larger than {limits.header_bytes:,} bytes.")
+    return OutboundError(Failure.HEADERS_TOO_LARGE, f"The headers of the answer are larger than {limits.header_bytes / 1024:g} KiB.")
 
 
 def not_http(meter: Meter) -> OutboundError:

@@ -165,7 +165,12 @@ class HeaderForm(forms.Form):
 class VariableForm(forms.Form):
     """The custom variable dialog, and the hidden fields that carry each variable with the page."""
 
-    name = forms.CharField(label="Variable name", max_length=200, help_text="How the body refers to it, such as {{tone}}.")
+    name = forms.CharField(
+        label="Variable name",
+        max_length=200,
+        help_text="How the body refers to it, such as {{tone}}.",
+        error_messages={"required": "Enter a name, such as tone."},
+    )
     label = forms.CharField(label="Display name", required=False, max_length=80, help_text="What people see above the field.")
     type = forms.ChoiceField(label="Data type", choices=[(kind.value, kind.label) for kind in DataType])
     default = forms.CharField(
