@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import Membership, User, Workspace, normalize_email
 from apps.accounts.permissions import Role
 from apps.audit.events import Event
-from apps.audit.record import Actor, record
+from apps.audit.record import Actor, hold_chain, record
 
 
 class AccountError(Exception):
@@ -101,6 +101,7 @@ def update_user(user: User, *, name: str, is_active: bool, is_staff: bool, actor
 @transaction.atomic
 def rename_workspace(workspace: Workspace, *, name: str, organization: str, actor: Actor) -> None:
     """The slug stays: links to the workspace are kept in places we cannot reach."""
+    hold_chain(workspace.pk)
     stored = Workspace.objects.select_for_update().get(pk=workspace.pk)
     wanted = {"name": name.strip(), "organization": organization.strip()}
     changes = {field: (getattr(stored, field), value) for field, value in wanted.items() if getattr(stored, field) != value}
@@ -159,6 +160,7 @@ def remove_member(membership: Membership, *, actor: Actor, by: Role | None = Non
 
 def _locked(membership: Membership) -> Membership:
     """The membership as it is now, with its workspace locked, so that two owners cannot unmake each other at the same moment."""
+    hold_chain(membership.workspace_id)
     Workspace.objects.select_for_update().get(pk=membership.workspace_id)
     return Membership.objects.select_related("user").get(pk=membership.pk)
 

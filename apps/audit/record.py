@@ -13,7 +13,7 @@ from apps.audit.checkpoints import CHECKPOINT_EVERY, sign_checkpoint
 from apps.audit.events import Event, known_event
 from apps.audit.models import AuditEvent, ChainHead, Outcome
 
-__all__ = ["SYSTEM", "Actor", "Event", "Outcome", "Target", "chain_of", "record", "workspace_of"]
+__all__ = ["SYSTEM", "Actor", "Event", "Outcome", "Target", "chain_of", "hold_chain", "record", "workspace_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,15 @@ def workspace_of(chain: str) -> UUID | None:
     return None if chain == PLATFORM else UUID(chain)
 
 
+def hold_chain(workspace: UUID | None) -> None:
+    """Lock the workspace's chain, or the platform's, to the end of the transaction. Changes begin with it and end with record().
+
+    So changes of one workspace queue before they touch anything. One that locked its rows first and came to the chain last would meet
+    there somebody who holds the chain and waits for those rows (also for a foreign key, which PostgreSQL checks at commit): a deadlock.
+    """
+    _locked_head(chain_of(workspace))
+
+
 def record(
     event: Event,
     *,
@@ -65,8 +74,8 @@ def record(
 ) -> AuditEvent:
     """Append one event to the workspace's chain, or the platform's if there is no workspace.
 
-    Call it last in an atomic block: the chain stays locked until that block ends. Who writes to two chains writes to the workspace's
-    first and to the platform's second, so that no two writers wait for each other.
+    Call it last in an atomic block that began with hold_chain(). Who writes to two chains holds the workspace's first and the
+    platform's second, so that no two writers wait for each other.
     Raises RuntimeError outside an atomic block, ValueError for an unknown event, TypeError for a change that is not plain data.
     """
     if not connection.in_atomic_block:

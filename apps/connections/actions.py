@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
+from django.http import Http404
 from django.utils import timezone
 
 from apps.audit.events import Event
-from apps.audit.record import Actor, record
+from apps.audit.record import Actor, hold_chain, record
 from apps.connections.models import Connection, ConnectionSecret
 from apps.connections.origin import origin_of
 from apps.core.secrets import PLATFORM, Secret, fingerprint, hint, seal
 from apps.external_models.actions import Author
+from apps.external_models.actions import lock as lock_model
 from apps.external_models.definition import Definition, looks_secret
 from apps.external_models.models import ExternalModel
 from apps.external_models.names import name_key
@@ -42,6 +44,7 @@ def add_connection(
     model: ExternalModel, *, name: str, secrets: Mapping[str, Secret], parameters: Mapping[str, str], by: Author
 ) -> Connection:
     """Add a connection with its secrets by header name. Raises ConnectionNameTaken and KeyAlreadyUsed."""
+    lock_model(model)
     connection = Connection(workspace_id=model.workspace_id, model=model, name=name, name_key=name_key(name), parameters=dict(parameters))
     connection.created_by, connection.created_by_name = by.user, by.actor.name
     connection.key_fingerprint = key_fingerprint(model, secrets)
@@ -118,13 +121,14 @@ def delete_connection(connection: Connection, *, actor: Actor) -> None:
 
 
 def note_use(connection: Connection, *, error: str) -> None:
-    """Remember time and outcome of a call. Not a change made by anybody, so not audited."""
+    """Remember time and outcome of a call, inside a transaction that holds the chain. Not a change by anybody, so not audited itself."""
     Connection.objects.filter(pk=connection.pk).update(last_used_at=timezone.now(), last_error=error)
 
 
 @transaction.atomic
 def drop_secrets_of_other_hosts(model: ExternalModel, *, actor: Actor) -> list[Connection]:
     """After the endpoint changed: clear what was entered for another host, on every connection. Gives the connections that lost any."""
+    hold_chain(model.workspace_id)
     losers = []
     for connection in model.connections.select_for_update(of=("self",)):
         connection.model = model
@@ -180,7 +184,12 @@ def key_header(definition: Definition) -> str:
 
 
 def lock(connection: Connection) -> Connection:
-    return Connection.objects.select_for_update(of=("self",)).select_related("model").get(pk=connection.pk)
+    """The row as it is now, locked to the end of the transaction with its workspace's chain. Raises Http404 when it is gone."""
+    hold_chain(connection.workspace_id)
+    row = Connection.objects.select_for_update(of=("self",)).select_related("model").filter(pk=connection.pk).first()
+    if row is None:
+        raise Http404("This connection was deleted meanwhile.")
+    return row
 
 
 def save_unique(connection: Connection) -> None:

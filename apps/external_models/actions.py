@@ -4,11 +4,12 @@ from dataclasses import dataclass, fields
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.http import Http404
 from django.utils import timezone
 
 from apps.accounts.models import User, Workspace
 from apps.audit.events import Event
-from apps.audit.record import Actor, record
+from apps.audit.record import Actor, hold_chain, record
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel, IntegrationType, Status
 from apps.external_models.names import name_key, numbered, shortened
@@ -51,6 +52,7 @@ def add_model(
     workspace: Workspace, *, name: str, definition: Definition, by: Author, creation_key: UUID, as_draft: bool = True
 ) -> ExternalModel:
     """Add a draft. The same `creation_key` again (a double click) gives the row that is there. Raises NameTaken."""
+    hold_chain(workspace.pk)
     existing = ExternalModel.objects.filter(workspace=workspace, creation_key=creation_key).first()
     if existing:
         return existing
@@ -131,6 +133,7 @@ def switch_inferencing(model: ExternalModel, *, on: bool, actor: Actor) -> Exter
 @transaction.atomic
 def copy_model(model: ExternalModel, *, by: Author, workspace: Workspace) -> ExternalModel:
     """A new draft *Copy of NAME* with everything but secrets and connections."""
+    hold_chain(workspace.pk)
     copy = ExternalModel(workspace=workspace, integration_type=model.integration_type, provider=model.provider, model_id=model.model_id)
     copy.definition_json, copy.endpoint_host = model.definition_json, model.endpoint_host
     copy.first_byte_seconds, copy.total_seconds = model.first_byte_seconds, model.total_seconds
@@ -161,8 +164,12 @@ def delete_model(model: ExternalModel, *, actor: Actor) -> None:
 
 
 def lock(model: ExternalModel) -> ExternalModel:
-    """The row as it is now, locked to the end of the transaction. Raises ExternalModel.DoesNotExist when it is gone."""
-    return ExternalModel.objects.select_for_update(of=("self",)).select_related("updated_by").get(pk=model.pk)
+    """The row as it is now, locked to the end of the transaction with its workspace's chain. Raises Http404 when it is gone."""
+    hold_chain(model.workspace_id)
+    row = ExternalModel.objects.select_for_update(of=("self",)).select_related("updated_by").filter(pk=model.pk).first()
+    if row is None:
+        raise Http404("This model was deleted meanwhile.")
+    return row
 
 
 def insert(model: ExternalModel) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect as see_other
 from django.urls import reverse
@@ -94,7 +95,8 @@ def after_switch(request: WorkspaceRequest, model: ExternalModel) -> HttpRespons
     """The row (or the head of the model page) with the new state; without htmx, the page the switch was on."""
     if not is_fragment_request(request):
         return see_other(safe_next(request) or reverse("external_models:model_list", args=[request.workspace.slug]))
-    fresh = queries.with_connections(ExternalModel.objects.filter(pk=model.pk)).select_related("created_by").get()
+    fresh = queries.get_model(request.workspace, model.pk)
+    prefetch_related_objects([fresh], "connections__secrets")
     template = "external_models/_model_head.html" if request.headers.get("HX-Target") == "model-head" else "external_models/_row.html"
     return render_fragment(request, template, {"model": fresh})
 
@@ -127,7 +129,11 @@ def model_audit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
 @require(Permission.EDIT_MODELS)
 def copy_model(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     model = queries.get_model(request.workspace, model_id)
-    copy = actions.copy_model(model, by=actions.Author(request.user, actor_of(request)), workspace=request.workspace)
+    try:
+        copy = actions.copy_model(model, by=actions.Author(request.user, actor_of(request)), workspace=request.workspace)
+    except actions.NameTaken as error:
+        toast(request, f"{model.name} was not copied", level="error", detail=str(error))
+        return redirect(request, reverse("external_models:model_list", args=[request.workspace.slug]))
     toast(request, f"Copied to “{copy.name}”", detail="Everything but the secrets: enter them here, then test and confirm.")
     return redirect(request, reverse("onboarding:custom_edit", args=[request.workspace.slug, copy.pk]))
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.accounts.models import User, Workspace
 from apps.audit.events import Event
 from apps.audit.models import Outcome
-from apps.audit.record import Actor, Target, record
+from apps.audit.record import Actor, Target, hold_chain, record
 from apps.connections.actions import note_use
 from apps.connections.models import Connection
 from apps.core.secrets import Secret, seal
@@ -34,6 +34,9 @@ def record_test(
     workspace: Workspace, *, model: ExternalModel | None, name: str, tested: Tested, result: Result, user: User, actor: Actor
 ) -> TestRun:
     """Keep a test of a configuration, saved or not. Gives the run; drops the workspace's old ones."""
+    hold_chain(workspace.pk)
+    if model and not ExternalModel.objects.filter(pk=model.pk).exists():
+        model = None  # deleted during the call, which was made all the same
     run = TestRun(id=uuid4(), workspace=workspace, model=model, created_by=user, digest=tested.digest, sample=dict(tested.sample))
     run.passed, run.result = result.answered, result.to_json()
     run.save(force_insert=True)
@@ -47,6 +50,7 @@ def record_test(
 @transaction.atomic
 def record_connection_test(connection: Connection, *, result: Result, workspace_id: UUID, actor: Actor) -> None:
     """Keep the outcome of a connection's test on the connection, unless nothing could be sent: then nothing is known of it."""
+    hold_chain(workspace_id)
     if result.sent:
         note_use(connection, error="" if result.failure is None else result.failure.kind)
     record(
