@@ -11,8 +11,25 @@ from apps.core.access import public
 from apps.core.datakeys import check_stored_keys
 from apps.core.keyring import check_keys
 
+
+class Flag:
+    """Like threading.Event, without its lock: a second signal can arrive inside set(), on the same thread, which would wait for itself."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+
 # Set when the process has been told to stop: no new work, while what runs may finish.
-stopping = threading.Event()
+stopping = Flag()
 
 
 @public

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ import pytest
 
 from tests.support.process import Proxy, draft, post, running_product, same_person
 from tests.support.servers import Connection, json_answer
+from tests.support.site import ROOT
 from tests.support.threaded import serving
 
 WRITERS = 16
@@ -137,3 +140,19 @@ def test_sigterm_finishes_what_runs_and_takes_nothing_new(tmp_path: Path) -> Non
         assert "after the signal" in answer.text
         assert 200 not in ready
         assert "Traceback" not in product.log.read_text()
+
+
+def test_signals_in_quick_succession_do_not_lock_the_process_up() -> None:
+    """F6: a supervisor that signals the whole group and a parent that passes its signal on make two, one inside the other's handler."""
+    program = """
+import os, signal, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+django.setup()
+from apps.core.health import stopping as flag
+signal.signal(signal.SIGALRM, lambda number, frame: flag.set())
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for _ in range(300_000):
+    flag.set()
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=30)
