@@ -145,7 +145,9 @@ class Builder:
         if self.run is None:
             return {}
         found = {}
-        for row in self.run.typed_secrets.filter(origin=self.origin).select_related("run"):
+        for row in self.run.typed_secrets.all():
+            if row.origin != self.origin:
+                continue
             try:
                 found[row.name] = unseal(row.value, row.place)
             except SecretUnreadable:

@@ -72,7 +72,9 @@ def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
     data = {name: storable(text) for name, text in request.POST.dict().items()}  # PostgreSQL takes no U+0000
     model_id, run_id = as_uuid(data.get("model")), as_uuid(data.get("test_run"))
     model = get_model(request.workspace, model_id) if model_id else None
-    run = TestRun.objects.filter(pk=run_id, workspace=request.workspace, created_by=request.user).first() if run_id else None
+    # With its secrets, before the model is looked for: the first click of a double click removes them once the model has them.
+    runs = TestRun.objects.filter(workspace=request.workspace, created_by=request.user).prefetch_related("typed_secrets")
+    run = runs.filter(pk=run_id).first() if run_id else None
     holder = model or made_before(request, data)
     return Builder(
         data,

@@ -33,7 +33,7 @@ FAULTS: dict[str, tuple[str, str]] = {
     "huge": ("response_too_large", "32"),
     "gzipbomb": ("response_too_large", "32"),
     "badgzip": ("decode_failed", "gzip"),
-    "bigheaders": ("headers_too_large", "65,536"),
+    "bigheaders": ("headers_too_large", "64 KiB"),
     "redirect": ("redirect", "Redirects are not followed"),
 }
 

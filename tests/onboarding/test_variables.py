@@ -60,7 +60,7 @@ def test_add_edit_and_remove(either: Sheet, db: None) -> None:
 
 
 NAMES: list[tuple[str, str]] = [
-    ("", "required"),
+    ("", "Enter a name"),
     ("9lives", "letter"),
     ("with space", ""),
     ("ünïcode", ""),
