@@ -1,0 +1,584 @@
+"""Every change leaves its audit event, in its own transaction (spec 06; 07 E): the one table that every new action joins.
+
+A row says how to make what the action needs, the action itself, and the events it leaves, each with its chain: "w" for the workspace's,
+"p" for the platform's. What is checked of every row: exactly these events, by the actor who did it; none of them when the transaction
+around the action is rolled back. Which functions are actions is read from the source of apps/*/actions.py, so that a new one fails here.
+"""
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from apps.accounts import actions as accounts
+from apps.accounts.actions import AccountError
+from apps.accounts.models import Membership
+from apps.accounts.permissions import Role
+from apps.audit import actions as audit
+from apps.audit.chain import PLATFORM
+from apps.audit.models import AuditEvent
+from apps.connections import actions as connections
+from apps.connections.models import Connection
+from apps.core.secrets import Secret
+from apps.egress import actions as egress
+from apps.external_models import actions as models
+from apps.external_models.models import ExternalModel
+from apps.inference import actions as inference
+from apps.inference.actions import Tested
+from apps.inference.result import Failure, Result
+from apps.onboarding import actions as onboarding
+from apps.onboarding.actions import Integration
+from tests.support.cast import Cast
+from tests.support.models import KEY, actor, author, definition, make_connection, make_model
+
+type Act = Callable[[], object]
+
+ROOT = Path(settings.BASE_DIR)
+# Public functions of actions.py that change something nobody did: no event.
+NOT_AUDITED = {"connections.note_use": "when a connection was last used is the trace's business"}
+# Where else record() may be called: sign-in happens inside other people's code, rotation is a command.
+OTHER_WRITERS = {"accounts/adapter.py", "accounts/receivers.py", "audit/management/commands/rotate_secrets.py"}
+PASSWORD = "lanterns-over-the-quay-77"
+
+
+@dataclass(frozen=True)
+class Row:
+    action: str  # app.function
+    arrange: Callable[[Cast], Act]
+    events: tuple[str, ...]
+    case: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.case}".strip()
+
+
+def membership(cast: Cast, person: Any) -> Membership:
+    return Membership.objects.get(workspace=cast.harbor, user=person)
+
+
+def integration(name: str = "New model", url: str = "https://api.example.com/v1", **changes: Any) -> Integration:
+    given: dict[str, Any] = {
+        "name": name,
+        "definition": definition(url),
+        "secrets": {"X-Api-Key": Secret(KEY)},
+        "parameters": {},
+        "connection_name": "",
+        "tested_digest": "passed",
+    }
+    return Integration(**given | changes)
+
+
+def save(cast: Cast, *, model: ExternalModel | None = None, confirm: bool = True, version: int = 1, **changes: Any) -> Act:
+    return lambda: onboarding.save_integration(
+        integration(**changes),
+        workspace=cast.harbor,
+        model=model,
+        by=author(cast.alice),
+        expected_version=version,
+        creation_key=uuid4(),
+        confirm=confirm,
+    )
+
+
+def saved_twice(cast: Cast) -> Act:
+    """Two connections, and the endpoint moves to another host: both lose their key."""
+    model = make_model(cast.harbor, cast.alice, "New model")
+    make_connection(model, cast.alice, "One")
+    make_connection(model, cast.alice, "Two", key="sk-live-4711-TWOO")
+    return save(cast, model=model, url="https://elsewhere.example.com/v1", secrets={}, tested_digest="")
+
+
+def add_key(cast: Cast) -> Act:
+    model = make_model(cast.harbor, cast.alice)
+    return lambda: connections.add_connection(
+        model, name="Production", secrets={"X-Api-Key": Secret(KEY)}, parameters={}, by=author(cast.alice)
+    )
+
+
+def with_connection(do: Callable[[Connection, Cast], object], **made: Any) -> Callable[[Cast], Act]:
+    def arrange(cast: Cast) -> Act:
+        connection = make_connection(make_model(cast.harbor, cast.alice), cast.alice, **made)
+        return lambda: do(connection, cast)
+
+    return arrange
+
+
+def with_model(do: Callable[[ExternalModel, Cast], object], **made: Any) -> Callable[[Cast], Act]:
+    def arrange(cast: Cast) -> Act:
+        model = make_model(cast.harbor, cast.alice, **made)
+        return lambda: do(model, cast)
+
+    return arrange
+
+
+def moved(cast: Cast) -> Act:
+    model = make_model(cast.harbor, cast.alice)
+    make_connection(model, cast.alice, "One")
+    make_connection(model, cast.alice, "Two", key="sk-live-4711-TWOO")
+    model.definition = definition("https://elsewhere.example.com/v1")
+    model.save()
+    return lambda: connections.drop_secrets_of_other_hosts(model, actor=actor(cast.alice))
+
+
+def record_a_test(cast: Cast, model: ExternalModel | None, result: Result) -> object:
+    return inference.record_test(
+        cast.harbor,
+        model=model,
+        name="A model",
+        tested=Tested("digest", {"prompt": "Hello"}, {"x-api-key": Secret(KEY)}, "https://api.example.com:443"),
+        result=result,
+        user=cast.alice,
+        actor=actor(cast.alice),
+    )
+
+
+def create_user(cast: Cast, **more: Any) -> Act:
+    given = {"email": "nina@harbor.test", "password": PASSWORD, "name": "Nina New"}
+    return lambda: accounts.create_user(**given | more, actor=actor(cast.alice))
+
+
+def allow(cast: Cast) -> Any:
+    return egress.allow_egress(actor=actor(cast.alice), host="api.example.com", ports=[443], scheme="https", reason="The table of actions")
+
+
+def update(model: ExternalModel, cast: Cast, *, name: str = "Renamed", version: int = 1) -> object:
+    return models.update_model(
+        model, name=name, definition=definition("https://new.example.com"), by=author(cast.alice), expected_version=version
+    )
+
+
+REFUSED = Failure("upstream_auth", "Wait", "The key was refused.", "", "")
+
+ROWS = [
+    # accounts
+    Row(
+        "accounts.create_workspace",
+        lambda cast: lambda: accounts.create_workspace(name="Third", slug="third", owner=cast.alice, actor=actor(cast.alice)),
+        ("w workspace.created",),
+    ),
+    Row(
+        "accounts.rename_workspace",
+        lambda cast: lambda: accounts.rename_workspace(cast.harbor, name="Renamed", organization="", actor=actor(cast.alice)),
+        ("w workspace.renamed",),
+    ),
+    Row("accounts.create_user", create_user, ("p member.user_created",)),
+    Row(
+        "accounts.create_user",
+        lambda cast: create_user(cast, workspace=cast.harbor, role=Role.VIEWER),
+        ("w member.added", "p member.user_created"),
+        "as a member",
+    ),
+    Row(
+        "accounts.update_profile",
+        lambda cast: lambda: accounts.update_profile(cast.bob, name="Bobby", timezone="Europe/Berlin", actor=actor(cast.alice)),
+        ("p member.user_updated",),
+    ),
+    Row(
+        "accounts.update_user",
+        lambda cast: lambda: accounts.update_user(cast.bob, name="Bobby", is_active=False, is_staff=False, actor=actor(cast.alice)),
+        ("p member.user_updated",),
+    ),
+    Row(
+        "accounts.end_other_sessions",
+        lambda cast: lambda: accounts.end_other_sessions(cast.bob, actor=actor(cast.alice)),
+        ("p sign_in.sessions_ended",),
+    ),
+    Row(
+        "accounts.add_member",
+        lambda cast: lambda: accounts.add_member(workspace=cast.harbor, user=cast.pat, role=Role.MEMBER, actor=actor(cast.alice)),
+        ("w member.added",),
+    ),
+    Row(
+        "accounts.change_role",
+        lambda cast: lambda: accounts.change_role(membership(cast, cast.bob), role=Role.ADMIN, actor=actor(cast.alice)),
+        ("w member.role_changed",),
+    ),
+    Row(
+        "accounts.remove_member",
+        lambda cast: lambda: accounts.remove_member(membership(cast, cast.bob), actor=actor(cast.alice)),
+        ("w member.removed",),
+    ),
+    # audit
+    Row(
+        "audit.verify_and_record",
+        lambda cast: lambda: audit.verify_and_record(str(cast.harbor.pk), actor=actor(cast.alice)),
+        ("w audit.verified",),
+    ),
+    Row(
+        "audit.record_failure",
+        lambda cast: lambda: audit.record_failure(str(cast.harbor.pk), "Event 3 is missing.", actor=actor(cast.alice)),
+        ("w audit.verification_failed", "p audit.verification_failed"),
+    ),
+    # egress
+    Row("egress.allow_egress", lambda cast: lambda: allow(cast), ("p egress.rule_added",)),
+    Row(
+        "egress.revoke_egress",
+        lambda cast: (lambda rule: lambda: egress.revoke_egress(rule, actor=actor(cast.alice)))(allow(cast)),
+        ("p egress.rule_ended",),
+    ),
+    # external_models
+    Row(
+        "external_models.add_model",
+        lambda cast: (
+            lambda: models.add_model(cast.harbor, name="New", definition=definition(), by=author(cast.alice), creation_key=uuid4())
+        ),
+        ("w model.saved_as_draft",),
+    ),
+    Row(
+        "external_models.add_model",
+        lambda cast: (
+            lambda: models.add_model(
+                cast.harbor, name="New", definition=definition(), by=author(cast.alice), creation_key=uuid4(), as_draft=False
+            )
+        ),
+        ("w model.added",),
+        "to confirm",
+    ),
+    Row("external_models.update_model", with_model(update), ("w model.updated",)),
+    Row("external_models.update_model", with_model(update, state="draft"), ("w model.saved_as_draft",), "of a draft"),
+    Row(
+        "external_models.activate_model",
+        with_model(lambda model, cast: models.activate_model(model, tested_digest="passed", by=author(cast.alice)), state="draft"),
+        ("w model.activated",),
+    ),
+    Row(
+        "external_models.activate_model",
+        with_model(lambda model, cast: models.activate_model(model, tested_digest="", by=author(cast.alice)), state="draft"),
+        ("w model.activated_without_test",),
+        "without a test",
+    ),
+    Row(
+        "external_models.switch_inferencing",
+        with_model(lambda model, cast: models.switch_inferencing(model, on=False, actor=actor(cast.alice))),
+        ("w model.inferencing_switched",),
+    ),
+    Row(
+        "external_models.copy_model",
+        with_model(lambda model, cast: models.copy_model(model, by=author(cast.alice), workspace=cast.harbor)),
+        ("w model.copied",),
+    ),
+    Row(
+        "external_models.delete_model",
+        lambda cast: (lambda c: lambda: models.delete_model(c.model, actor=actor(cast.alice)))(
+            make_connection(make_model(cast.harbor, cast.alice), cast.alice)
+        ),
+        ("w model.deleted",),  # its connections are named in it
+    ),
+    # connections
+    Row("connections.add_connection", add_key, ("w connection.added",)),
+    Row(
+        "connections.replace_credentials",
+        with_connection(
+            lambda connection, cast: connections.replace_credentials(
+                connection, secrets={"X-Api-Key": Secret("sk-live-4711-NEWW")}, parameters={}, actor=actor(cast.alice)
+            )
+        ),
+        ("w connection.credentials_replaced",),
+    ),
+    Row(
+        "connections.switch_connection",
+        with_connection(lambda connection, cast: connections.switch_connection(connection, on=False, actor=actor(cast.alice))),
+        ("w connection.inferencing_switched",),
+    ),
+    Row(
+        "connections.delete_connection",
+        with_connection(lambda connection, cast: connections.delete_connection(connection, actor=actor(cast.alice))),
+        ("w connection.deleted",),
+    ),
+    Row("connections.drop_secrets_of_other_hosts", moved, ("w connection.credentials_replaced",) * 2),  # one for each that lost some
+    # inference
+    Row("inference.record_test", with_model(lambda model, cast: record_a_test(cast, model, Result())), ("w model.tested",)),
+    Row(
+        "inference.record_test",
+        lambda cast: lambda: record_a_test(cast, None, Result(failure=REFUSED)),
+        ("w model.tested failed",),
+        "not saved yet",
+    ),
+    Row(
+        "inference.record_connection_test",
+        with_connection(
+            lambda connection, cast: inference.record_connection_test(
+                connection, result=Result(), workspace_id=cast.harbor.pk, actor=actor(cast.alice)
+            )
+        ),
+        ("w connection.tested",),
+    ),
+    # onboarding: one save, one event for each thing it changed
+    Row("onboarding.save_integration", lambda cast: save(cast, confirm=False, secrets={}), ("w model.saved_as_draft",), "as a draft"),
+    Row("onboarding.save_integration", save, ("w model.added", "w connection.added", "w model.activated"), "confirmed at once"),
+    Row(
+        "onboarding.save_integration",
+        saved_twice,
+        ("w model.updated", "w connection.credentials_replaced", "w connection.credentials_replaced"),
+        "to another host",
+    ),
+]
+
+# Nothing changes, so nothing is recorded: second clicks, and forms saved as they were.
+UNCHANGED = [
+    Row(
+        "external_models.switch_inferencing",
+        with_model(lambda model, cast: models.switch_inferencing(model, on=True, actor=actor(cast.alice))),
+        (),
+    ),
+    Row(
+        "external_models.activate_model",
+        with_model(lambda model, cast: models.activate_model(model, tested_digest="again", by=author(cast.alice))),
+        (),
+    ),
+    Row(
+        "external_models.add_model",
+        with_model(
+            lambda model, cast: models.add_model(
+                cast.harbor, name="Other", definition=definition(), by=author(cast.alice), creation_key=model.creation_key
+            )
+        ),
+        (),
+    ),
+    Row(
+        "connections.switch_connection",
+        with_connection(lambda connection, cast: connections.switch_connection(connection, on=True, actor=actor(cast.alice))),
+        (),
+    ),
+    Row(
+        "connections.drop_secrets_of_other_hosts",
+        with_connection(lambda connection, cast: connections.drop_secrets_of_other_hosts(connection.model, actor=actor(cast.alice))),
+        (),
+    ),
+    Row(
+        "accounts.rename_workspace",
+        lambda cast: (
+            lambda: accounts.rename_workspace(
+                cast.harbor, name=cast.harbor.name, organization=cast.harbor.organization, actor=actor(cast.alice)
+            )
+        ),
+        (),
+    ),
+    Row(
+        "accounts.update_profile",
+        lambda cast: lambda: accounts.update_profile(cast.bob, name=cast.bob.name, timezone=cast.bob.timezone, actor=actor(cast.alice)),
+        (),
+    ),
+    Row(
+        "accounts.change_role",
+        lambda cast: lambda: accounts.change_role(membership(cast, cast.bob), role=Role.MEMBER, actor=actor(cast.alice)),
+        (),
+    ),
+    Row("egress.allow_egress", lambda cast: (lambda rule: lambda: allow(cast))(allow(cast)), ()),
+]
+
+type Refusal = tuple[Row, type[Exception]]
+
+
+def name_taken(cast: Cast) -> Act:
+    make_model(cast.harbor, cast.alice, "Taken")
+    model = make_model(cast.harbor, cast.alice)
+    return lambda: update(model, cast, name="TAKEN")
+
+
+def key_taken(cast: Cast) -> Act:
+    """The model and its definition are saved before the key turns out to be in use: all of it is undone."""
+    model = make_model(cast.harbor, cast.alice, "New model", state="draft")
+    make_connection(model, cast.alice, "First", key="sk-live-4711-FRST")
+    make_connection(model, cast.alice, "Second")
+    return save(cast, model=model)
+
+
+REFUSALS: list[Refusal] = [
+    (Row("external_models.update_model", name_taken, (), "name taken"), models.NameTaken),
+    (
+        Row("external_models.update_model", with_model(lambda model, cast: update(model, cast, version=7)), (), "conflict"),
+        models.EditConflict,
+    ),
+    (
+        Row(
+            "external_models.switch_inferencing",
+            with_model(lambda model, cast: models.switch_inferencing(model, on=True, actor=actor(cast.alice)), state="draft"),
+            (),
+        ),
+        models.ModelIsDraft,
+    ),
+    (
+        Row(
+            "connections.add_connection",
+            with_connection(lambda connection, cast: add_key_to(connection.model, "PRODUCTION", "sk-live-4711-OTHR", cast)),
+            (),
+            "name taken",
+        ),
+        connections.ConnectionNameTaken,
+    ),
+    (
+        Row("connections.add_connection", with_connection(lambda connection, cast: add_key_to(connection.model, "Other", KEY, cast)), ()),
+        connections.KeyAlreadyUsed,
+    ),
+    (
+        Row(
+            "connections.replace_credentials",
+            with_connection(
+                lambda connection, cast: connections.replace_credentials(
+                    connection, secrets={}, parameters={}, actor=actor(cast.alice), expected_version=9
+                )
+            ),
+            (),
+        ),
+        connections.ConnectionEditConflict,
+    ),
+    (Row("onboarding.save_integration", key_taken, ()), connections.KeyAlreadyUsed),
+    (
+        Row("accounts.create_user", lambda cast: create_user(cast, email="bob@harbor.test", workspace=cast.harbor, role=Role.VIEWER), ()),
+        AccountError,
+    ),
+    (
+        Row(
+            "accounts.remove_member",
+            lambda cast: lambda: accounts.remove_member(membership(cast, cast.alice), actor=actor(cast.alice)),
+            (),
+        ),
+        AccountError,
+    ),
+    (
+        Row(
+            "egress.allow_egress",
+            lambda cast: lambda: egress.allow_egress(actor=actor(cast.alice), host="", ports=[], scheme="https", reason=""),
+            (),
+        ),
+        ValidationError,
+    ),
+]
+
+
+def add_key_to(model: ExternalModel, name: str, key: str, cast: Cast) -> object:
+    return connections.add_connection(model, name=name, secrets={"X-Api-Key": Secret(key)}, parameters={}, by=author(cast.alice))
+
+
+def last_number() -> int:
+    return AuditEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def new_events(since: int) -> list[AuditEvent]:
+    return list(AuditEvent.objects.filter(pk__gt=since).order_by("pk"))
+
+
+def shown(event: AuditEvent) -> str:
+    chain = "p" if event.chain == PLATFORM else "w"
+    return f"{chain} {event.event}" + ("" if event.outcome == "success" or event.event.endswith("_failed") else f" {event.outcome}")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_an_action_leaves_its_events(row: Row, cast: Cast) -> None:
+    act = row.arrange(cast)
+    since = last_number()
+    act()
+    events = new_events(since)
+    assert tuple(map(shown, events)) == row.events
+    assert {(event.actor_kind, event.actor_id, event.actor_name) for event in events} == {("user", str(cast.alice.pk), "Alice Owner")}
+    assert all(event.chain == PLATFORM or UUID(event.chain) for event in events)
+    assert all(event.target_type for event in events)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_an_event_goes_with_its_transaction(row: Row, cast: Cast) -> None:
+    """An event never tells of a change that was rolled back."""
+    act = row.arrange(cast)
+    since = last_number()
+    with transaction.atomic():
+        act()
+        assert len(new_events(since)) == len(row.events)
+        transaction.set_rollback(True)
+    assert new_events(since) == []
+
+
+@pytest.mark.parametrize("row", UNCHANGED, ids=str)
+def test_nothing_changed_is_no_event(row: Row, cast: Cast) -> None:
+    act = row.arrange(cast)
+    since = last_number()
+    act()
+    assert new_events(since) == []
+
+
+@pytest.mark.parametrize(("row", "error"), REFUSALS, ids=lambda value: str(value) if isinstance(value, Row) else "")
+def test_a_refused_change_is_undone_with_its_events(row: Row, error: type[Exception], cast: Cast) -> None:
+    act = row.arrange(cast)
+    since = last_number()
+    before = list(ExternalModel.objects.order_by("pk").values()), list(Connection.objects.order_by("pk").values())
+    with pytest.raises(error):
+        act()
+    assert new_events(since) == []
+    assert (list(ExternalModel.objects.order_by("pk").values()), list(Connection.objects.order_by("pk").values())) == before
+
+
+# The table is whole
+
+
+def functions(path: Path) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+def changes_something(name: str, among: dict[str, ast.FunctionDef]) -> bool:
+    """Opens a transaction or records an event, itself or by a private function beside it."""
+    node = among[name]
+    if "transaction.atomic" in ast.unparse(node):
+        return True
+    called = {call.func.id for call in ast.walk(node) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)}
+    return "record" in called or any(changes_something(each, among) for each in called if each.startswith("_") and each in among)
+
+
+def actions_of(path: Path) -> set[str]:
+    found = functions(path)
+    return {
+        f"{path.parent.name}.{name}"
+        for name, node in found.items()
+        if not name.startswith("_") and not is_part_of_an_action(node) and changes_something(name, found)
+    }
+
+
+def is_part_of_an_action(node: ast.FunctionDef) -> bool:
+    """A step of an action, which opens a savepoint of its own: it is given neither an actor nor an author, so it cannot record."""
+    taken = {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
+    return not taken & {"actor", "by"}
+
+
+ALL_ACTIONS = {action for path in sorted(ROOT.glob("apps/*/actions.py")) for action in actions_of(path)}
+
+
+def test_every_action_is_in_the_table() -> None:
+    """A new action without a row fails here. Add it to ROWS."""
+    assert ALL_ACTIONS - {row.action for row in ROWS} - NOT_AUDITED.keys() == set()
+
+
+def test_no_row_is_left_of_an_action_that_is_gone() -> None:
+    listed = {row.action for row in [*ROWS, *UNCHANGED, *(row for row, _ in REFUSALS)]} | NOT_AUDITED.keys()
+    for action in listed:
+        app, _, name = action.partition(".")
+        assert callable(getattr(import_module(f"apps.{app}.actions"), name)), action
+
+
+def test_the_search_for_actions_finds_them() -> None:
+    assert {"accounts.add_member", "audit.verify_and_record", "connections.add_connection", "onboarding.save_integration"} <= ALL_ACTIONS
+
+
+def test_events_are_written_by_actions_only() -> None:
+    """And where other people's code makes the change."""
+    writers = {
+        str(path.relative_to(ROOT / "apps"))
+        for path in ROOT.glob("apps/**/*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "record"
+    }
+    assert {writer for writer in writers if not writer.endswith("/actions.py")} == OTHER_WRITERS
+
+
+def test_an_actor_is_asked_for_wherever_something_is_recorded() -> None:
+    """What keeps is_part_of_an_action() honest: no function of actions.py records without being told by whom."""
+    for path in ROOT.glob("apps/*/actions.py"):
+        for name, node in functions(path).items():
+            records = any(isinstance(call, ast.Call) and ast.unparse(call.func) == "record" for call in ast.walk(node))
+            assert not records or not is_part_of_an_action(node), f"{path.parent.name}.{name}"
