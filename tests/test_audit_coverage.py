@@ -311,6 +311,22 @@ ROWS = [
         ),
         ("w connection.tested",),
     ),
+    Row(
+        "inference.record_refusal",
+        lambda cast: inference.record_refusal(
+            cast.harbor, model=None, name="Draft", url="http://169.254.169.254/latest", actor=actor(cast.alice)
+        ),
+        ("w egress.refused",),
+    ),
+    Row(
+        "inference.record_refusal",
+        with_model(
+            lambda model, cast: inference.record_refusal(
+                cast.harbor, model=model, name="", url="http://10.0.0.1/v1", actor=actor(cast.alice)
+            )
+        ),
+        ("w egress.refused refused",),
+    ),
     # onboarding: one save, one event for each thing it changed
     Row("onboarding.save_integration", lambda cast: save(cast, confirm=False, secrets={}), ("w model.saved_as_draft",), "as a draft"),
     Row("onboarding.save_integration", save, ("w model.added", "w connection.added", "w model.activated"), "confirmed at once"),
