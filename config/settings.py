@@ -30,7 +30,7 @@ def from_environment_or_file(variable: str, filename: str, make: Callable[[], st
         return value
     path = DATA_DIR / filename
     if not path.exists():
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # keys and, in development, the database: nobody else's business
         path.touch(mode=0o600)
         path.write_text(make())
     return path.read_text().strip()
@@ -233,6 +233,9 @@ LOGGING = {
         "uvicorn.access": {"handlers": ["null"], "propagate": False},
     },
 }
+
+# A body of 1 MiB, the most that a template may be, takes up to nine times that in a form's encoding.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 2**20
 
 LANGUAGE_CODE = "en"
 USE_I18N = True

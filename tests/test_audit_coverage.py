@@ -313,8 +313,10 @@ ROWS = [
     ),
     Row(
         "inference.record_refusal",
-        lambda cast: inference.record_refusal(
-            cast.harbor, model=None, name="Draft", url="http://169.254.169.254/latest", actor=actor(cast.alice)
+        lambda cast: (
+            lambda: inference.record_refusal(
+                cast.harbor, model=None, name="Draft", url="http://169.254.169.254/latest", actor=actor(cast.alice)
+            )
         ),
         ("w egress.refused",),
     ),

@@ -253,7 +253,11 @@ def first_byte_timeout(limits: Limits) -> OutboundError:
 
 
 def headers_too_large(limits: Limits) -> OutboundError:
-    return OutboundError(Failure.HEADERS_TOO_LARGE, f"The headers of the answer are larger than {limits.header_bytes / 1024:g} KiB.")
+    return OutboundError(
+        Failure.HEADERS_TOO_LARGE,
+        f"The headers of the answer are larger than {limits.header_bytes / 1024:g} KiB.",
+        "Check that the address is the API's own, not a proxy's or a login page's.",
+    )
 
 
 def not_http(meter: Meter) -> OutboundError:

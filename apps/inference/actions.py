@@ -14,7 +14,7 @@ from apps.audit.record import Actor, Target, hold_chain, record
 from apps.connections.actions import note_use
 from apps.connections.models import Connection
 from apps.core.secrets import Secret, seal
-from apps.external_models.models import ExternalModel
+from apps.external_models.models import ExternalModel, host_of
 from apps.inference.models import KEPT, TestRun, TypedSecret
 from apps.inference.result import Result
 
@@ -60,6 +60,21 @@ def record_connection_test(connection: Connection, *, result: Result, workspace_
         target=connection,
         outcome=outcome_of(result),
         changes=what_happened(result),
+    )
+
+
+@transaction.atomic
+def record_refusal(workspace: Workspace, *, model: ExternalModel | None, name: str, url: str, actor: Actor) -> None:
+    """An address was refused by the egress rules before a call was made. The event names its host, not its path or query."""
+    hold_chain(workspace.pk)
+    about = model or Target("external_models.externalmodel", "", name or "Unsaved model")
+    record(
+        Event.EGRESS_REFUSED,
+        actor=actor,
+        workspace=workspace.pk,
+        target=about,
+        outcome=Outcome.REFUSED,
+        changes={"host": host_of(url)},
     )
 
 

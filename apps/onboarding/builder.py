@@ -11,7 +11,7 @@ from apps.accounts.models import User, Workspace
 from apps.connections.models import Connection
 from apps.connections.origin import origin_of
 from apps.core.egress import EgressRule, check_url
-from apps.core.outbound import OutboundError
+from apps.core.outbound import Failure, OutboundError
 from apps.core.secrets import Secret, SecretUnreadable, fingerprint, unseal
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel
@@ -43,6 +43,7 @@ class Builder:
     model: ExternalModel | None = None
     connection: Connection | None = None
     run: TestRun | None = None
+    refused: bool = field(init=False, default=False)  # the egress rules do not let calls go to the address
     form: IntegrationForm = field(init=False)
     headers: list[HeaderForm] = field(init=False)
     variable_forms: list[VariableForm] = field(init=False)
@@ -56,7 +57,7 @@ class Builder:
 
     def numbers(self, pattern: re.Pattern[str]) -> list[int]:
         found = sorted(int(match[1]) for name in self.data if (match := pattern.fullmatch(name)))
-        return found[:MAX_ROWS]
+        return found[: MAX_ROWS + 1]  # one more than is taken, which `check` refuses
 
     def adopt(self, run: TestRun) -> None:
         """This run holds the typed secrets from now on: the page names it, and their fields may stay empty."""
@@ -184,11 +185,18 @@ class Builder:
         """Whether everything is right for the mode; problems stand at their fields afterwards."""
         rows_valid = [row.is_valid() for row in self.headers]  # all of them: each row shows its own problem
         valid = self.form.is_valid() and all(rows_valid)
+        self.check_row_counts()
         if self.mode is not Mode.KEEP:
             self.check_address()
             self.check_body()
         self.check_header_names()
         return valid and not self.form.errors and all(not row.errors for row in self.headers)
+
+    def check_row_counts(self) -> None:
+        if len(self.headers) > MAX_ROWS:
+            self.headers[-1].add_error("key", f"At most {MAX_ROWS} headers. Remove some.")
+        if len(self.variable_forms) > MAX_ROWS:
+            self.form.add_error("body", f"At most {MAX_ROWS} custom variables. Remove some.")
 
     def check_address(self) -> None:
         """URL syntax, address parameters, egress rules: exactly what a call would check before it connects (spec 07 B4)."""
@@ -201,7 +209,10 @@ class Builder:
             return
         try:
             check_url(fill_url(url, self.parameters), self.rules)
-        except (OutboundError, ProviderError) as error:
+        except OutboundError as error:
+            self.refused = error.code is Failure.URL_NOT_ALLOWED
+            self.form.add_error("url", f"{error.message} {error.hint}".strip())
+        except ProviderError as error:
             self.form.add_error("url", f"{error.message} {error.hint}".strip())
 
     def check_body(self) -> None:

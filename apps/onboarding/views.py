@@ -25,7 +25,7 @@ from apps.external_models.actions import Author, EditConflict, NameTaken
 from apps.external_models.models import ExternalModel
 from apps.external_models.queries import get_model
 from apps.inference import pipeline
-from apps.inference.actions import Tested, record_test
+from apps.inference.actions import Tested, record_refusal, record_test
 from apps.inference.models import TestRun
 from apps.inference.queries import last_test
 from apps.inference.result import Result
@@ -140,6 +140,7 @@ def save(request: WorkspaceRequest) -> HttpResponse:
     if action == "confirm" and valid and not needs_test:
         valid = proposing.check_paths(builder)
     if not valid or needs_test:
+        note_refusal(request, builder)
         return show(request, builder, regions=("errors", "status"), status=422, needs_test=needs_test)
     try:
         saved = save_integration(
@@ -223,8 +224,15 @@ def sample(request: WorkspaceRequest) -> HttpResponse:
     """Open *Sample input*, if the request can be built at all."""
     builder = read_builder(request, Mode.TEST)
     if not builder.check():
+        note_refusal(request, builder)
         return show(request, builder, regions=("errors", "status"), status=422)
     return show(request, builder, regions=("errors",), dialog="_sample_dialog", fields=sample_fields(builder))
+
+
+def note_refusal(request: WorkspaceRequest, builder: Builder) -> None:
+    """An address that the egress rules refuse is audited, also when the form stops it before any call (spec 07 B7)."""
+    if builder.refused:
+        record_refusal(request.workspace, model=builder.model, name=builder.name, url=builder.definition.url, actor=actor_of(request))
 
 
 @require_POST
@@ -241,6 +249,7 @@ async def test(request: WorkspaceRequest) -> HttpResponse:
 def prepare_test(request: WorkspaceRequest) -> ReadyTest | HttpResponse:
     builder = read_builder(request, Mode.TEST)
     if not builder.check():
+        note_refusal(request, builder)
         return show(request, builder, regions=("errors", "status"), status=422)
     values, fields = read_sample(builder)
     if values is None:
