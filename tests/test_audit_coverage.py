@@ -313,15 +313,6 @@ ROWS = [
     ),
     Row(
         "inference.record_refusal",
-        lambda cast: (
-            lambda: inference.record_refusal(
-                cast.harbor, model=None, name="Draft", url="http://169.254.169.254/latest", actor=actor(cast.alice)
-            )
-        ),
-        ("w egress.refused",),
-    ),
-    Row(
-        "inference.record_refusal",
         with_model(
             lambda model, cast: inference.record_refusal(
                 cast.harbor, model=model, name="", url="http://10.0.0.1/v1", actor=actor(cast.alice)

@@ -1,0 +1,141 @@
+"""How many queries each page may ask (spec 08): a fixed number, the same for 5 and for 60 rows. New pages join the table.
+
+The numbers hold for a warm process (data keys unwrapped, egress rules and cache filled): what a second reader of the page costs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from apps.connections.models import Connection, ConnectionSecret
+from apps.core.secrets import Secret, seal
+from apps.external_models.actions import switch_inferencing
+from apps.external_models.models import ExternalModel
+from tests.conftest import ClientFor
+from tests.support.cast import Cast
+from tests.support.models import actor, make_many, make_model, make_system_model
+from tests.test_access import ROWS, is_in_workspace
+
+FEW, MANY = 5, 60
+
+type Fill = Callable[[Cast, int], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """`fill` makes so many rows and gives the arguments of the URL after the workspace.
+
+    `total`: a list that goes on beyond its page counts all of its rows, which a short one need not ask for.
+    """
+
+    name: str
+    most: int
+    fill: Fill
+    query: str = ""
+    htmx: bool = False
+    total: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.query}{' htmx' if self.htmx else ''}".strip()
+
+
+def with_connections(models: list[ExternalModel], each: int = 2) -> None:
+    """Connections with a sealed secret, in bulk."""
+    made = [
+        Connection(
+            id=uuid4(), workspace_id=model.workspace_id, model=model, name=f"{model.name} {number}", name_key=f"{model.name_key} {number}"
+        )
+        for model in models
+        for number in range(each)
+    ]
+    Connection.objects.bulk_create(made)
+    secrets = [ConnectionSecret(connection=each, name="x-api-key", origin="https://api.example.com:443") for each in made]
+    for secret in secrets:
+        secret.value = seal(Secret("sk-live-4711-MQAA"), secret.place(secret.connection))
+    ConnectionSecret.objects.bulk_create(secrets)
+
+
+def models(cast: Cast, rows: int) -> dict[str, Any]:
+    with_connections(make_many(cast.harbor, rows))
+    for number in range(rows):
+        make_system_model(f"System {number}")
+    return {}
+
+
+def no_models(cast: Cast, rows: int) -> dict[str, Any]:
+    return {}
+
+
+def connections(cast: Cast, rows: int) -> dict[str, Any]:
+    model = make_model(cast.harbor, cast.alice)
+    with_connections([model], rows)
+    assert {each.state for each in Connection.objects.filter(model=model)} == {"on"}
+    return {"model_id": model.pk}
+
+
+def events(cast: Cast, rows: int) -> dict[str, Any]:
+    model = make_model(cast.harbor, cast.alice)
+    for number in range(rows):
+        switch_inferencing(model, on=bool(number % 2), actor=actor(cast.alice))
+    return {"model_id": model.pk}
+
+
+def one_connection(cast: Cast, rows: int) -> dict[str, Any]:
+    connections(cast, rows)
+    chosen = Connection.objects.order_by("pk")[0]
+    return {"model_id": chosen.model_id, "connection_id": chosen.pk}
+
+
+LIST = "external_models:model_list"
+# Session, person and workspaces are three of each number.
+PAGES = [
+    Page("workspace", 3, models),
+    Page(LIST, 8, models, total=True),
+    Page(LIST, 8, models, total=True, htmx=True),
+    Page(LIST, 8, models, "?q=model&status=active&type=api&source=custom&inferencing=on&sort=source", total=True),
+    Page(LIST, 8, no_models),
+    Page("external_models:definition", 5, connections),
+    Page("external_models:model_audit", 6, events),
+    Page("external_models:delete_model", 5, connections),
+    Page("connections:connection_list", 7, connections),
+    Page("connections:add_connection", 5, connections),
+    Page("connections:edit_connection", 6, one_connection),
+    Page("connections:delete_connection", 7, one_connection),
+    Page("onboarding:custom_new", 4, models),
+    Page("onboarding:custom_edit", 8, connections),
+]
+
+
+def asked(client: Client, page: Page, arguments: dict[str, Any]) -> list[str]:
+    """The statements of the second look at a page."""
+    url = reverse(page.name, kwargs={"workspace": "harbor", **arguments}) + page.query
+    headers = {"HX-Request": "true"} if page.htmx else {}
+    assert client.get(url, headers=headers, follow=True).status_code == 200
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(url, headers=headers).status_code in {200, 302}
+    return [query["sql"] for query in captured.captured_queries if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_a_page_asks_a_fixed_number_of_queries(page: Page, cast: Cast, client_for: ClientFor) -> None:
+    alice = client_for(cast.alice)
+    few = asked(alice, page, page.fill(cast, FEW))
+    ExternalModel.objects.all().delete()
+    many = asked(alice, page, page.fill(cast, MANY))
+    assert len(many) == len(few) + page.total, "\n".join(many)
+    assert len(many) <= page.most, "\n".join(many)
+
+
+def test_every_page_of_a_workspace_is_in_the_table() -> None:
+    """A new page without a line here fails. Add it to PAGES."""
+    pages = {row.name for row in ROWS if row.method == "GET" and is_in_workspace(row)}
+    assert pages == {page.name for page in PAGES}
