@@ -3,7 +3,8 @@
     uv run benchmarks/model_list.py                                   SQLite
     DATABASE_URL=postgres://... uv run benchmarks/model_list.py       PostgreSQL
 
-Makes a database of its own and takes it away again. Ends with 1 when a goal is missed (benchmarks/README.md).
+Makes a database of its own and takes it away again. Ends with 1 when a page of the list misses a goal; searches are shown beside it and
+held to the number of queries only (benchmarks/README.md says why).
 """
 
 import argparse
@@ -72,6 +73,10 @@ class Page:
 
     name: str
     queries: tuple[str, str]
+
+    @property
+    def is_search(self) -> bool:
+        return "q=" in self.queries[0]
 
 
 def make_workspace(size: int, user: User) -> Workspace:
@@ -215,10 +220,11 @@ def report(client: Client, paths: tuple[str, str], rounds: int) -> bool:
     good = True
     for page in pages(client, paths):
         (small, large), counts = measure(client, paths, page, rounds)
-        within = max(counts) <= MAX_QUERIES and large <= MAX_RATIO * small
-        good = good and within
+        slower = large > MAX_RATIO * small
+        missed = max(counts) > MAX_QUERIES or (slower and not page.is_search)
+        good = good and not missed
         numbers = f"{counts[0]:>4},{counts[1]:>4} {small:>7.1f} {large:>7.1f} {large / small:>6.2f}"
-        print(f"{page.name:38} {numbers}{'' if within else '  MISSED'}")
+        print(f"{page.name:38} {numbers}{'  MISSED' if missed else '  looks at every model' if slower else ''}")
     return good
 
 
