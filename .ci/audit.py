@@ -1,4 +1,4 @@
-"""Ask pip-audit for known vulnerabilities of what is installed. Ends with 1 if there is one; says so where the service could not be asked."""
+"""Ask pip-audit for known vulnerabilities of what is installed. Ends with 1 if there is one, and says what could not be asked."""
 
 import json
 import subprocess
