@@ -136,28 +136,27 @@ def test_readers_see_no_control(reader: str, cast: Cast, client_for: ClientFor) 
 # Search and filters
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("triage", ["Claims triage"]),
-        ("CLAIMS  tri", ["Claims triage"]),  # without case, blanks folded
-        ("größe", ["GRÖSSE Prüfung"]),  # sharp s folds to ss, on both databases
-        ("prüfung", ["GRÖSSE Prüfung"]),
-        ("ПРОВЕРКА", ["Проверка"]),
-        ("full width", ["\uff26\uff55\uff4c\uff4c width"]),  # looks the same, is the same (NFKC)
-        ("gpt-7b", ["Проверка"]),  # model ID
-        ("GPT-7B", ["Проверка"]),
-        ("lab.example.org", ["GRÖSSE Prüfung"]),  # endpoint host
-        ("night SHIFT", ["Claims triage"]),  # a connection's name
-        ("100%", ["100% _sure_"]),
-        ("_", ["100% _sure_"]),  # no wildcard
-        ("%", ["100% _sure_"]),
-        ("\\", []),
-        ("' OR 1=1 --", []),
-        ("secret", []),  # neither definitions nor keys are searched
-    ],
-)
-def test_search(text: str, found: list[str], cast: Cast, adam: Client) -> None:
+SEARCHES = {
+    "triage": ["Claims triage"],
+    "CLAIMS  tri": ["Claims triage"],  # without case, blanks folded
+    "größe": ["GRÖSSE Prüfung"],  # sharp s folds to ss, on both databases
+    "prüfung": ["GRÖSSE Prüfung"],
+    "ПРОВЕРКА": ["Проверка"],
+    "full width": ["\uff26\uff55\uff4c\uff4c width"],  # looks the same, is the same (NFKC)
+    "gpt-7b": ["Проверка"],  # model ID
+    "GPT-7B": ["Проверка"],
+    "lab.example.org": ["GRÖSSE Prüfung"],  # endpoint host
+    "night SHIFT": ["Claims triage"],  # a connection's name
+    "100%": ["100% _sure_"],
+    "_": ["100% _sure_"],  # no wildcard
+    "%": ["100% _sure_"],
+    "\\": [],
+    "' OR 1=1 --": [],
+    "secret": [],  # neither definitions nor keys are searched
+}
+
+
+def test_search(cast: Cast, adam: Client) -> None:
     triage = make_model(cast.harbor, cast.bob)
     make_connection(triage, cast.bob, "Night shift")
     make_model(cast.harbor, cast.bob, "GRÖSSE Prüfung", like=definition("https://lab.example.org/secret"))
@@ -167,33 +166,32 @@ def test_search(text: str, found: list[str], cast: Cast, adam: Client) -> None:
     make_model(cast.harbor, cast.bob, "100% _sure_")
     foreign = make_model(cast.other, cast.charlie, "Foreign triage")
     make_connection(foreign, cast.charlie, "Night shift")
-    assert listed(adam, f"?q={quote(text)}") == found
+    assert {text: listed(adam, f"?q={quote(text)}") for text in SEARCHES} == SEARCHES
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", "Active Draft Easy Inactive"),
-        ("?status=active", "Active Easy"),
-        ("?status=draft", "Draft"),
-        ("?status=inactive", "Inactive"),
-        ("?type=easy", "Easy"),
-        ("?type=api", "Active Draft Inactive"),
-        ("?source=custom", "Active Draft Easy Inactive"),
-        ("?inferencing=on", "Active Easy"),
-        ("?inferencing=off", "Draft Inactive"),
-        ("?inferencing=off&status=draft", "Draft"),
-        ("?type=easy&q=act", ""),
-        ("?status=active&q=act&inferencing=on&type=api&source=custom", "Active"),
-        ("?status=nonsense&type=%00&source=openai'&sort=password&inferencing=maybe", "Active Draft Easy Inactive"),  # old or broken links
-    ],
-)
-def test_filters(query: str, found: str, cast: Cast, adam: Client) -> None:
+FILTERS = {
+    "": "Active Draft Easy Inactive",
+    "?status=active": "Active Easy",
+    "?status=draft": "Draft",
+    "?status=inactive": "Inactive",
+    "?type=easy": "Easy",
+    "?type=api": "Active Draft Inactive",
+    "?source=custom": "Active Draft Easy Inactive",
+    "?inferencing=on": "Active Easy",
+    "?inferencing=off": "Draft Inactive",
+    "?inferencing=off&status=draft": "Draft",
+    "?type=easy&q=act": "",
+    "?status=active&q=act&inferencing=on&type=api&source=custom": "Active",
+    "?status=nonsense&type=%00&source=openai'&sort=password&inferencing=maybe": "Active Draft Easy Inactive",  # old or broken links
+}
+
+
+def test_filters(cast: Cast, adam: Client) -> None:
     for state in ("active", "draft", "inactive"):
         make_model(cast.harbor, cast.bob, state.capitalize(), state=state)
     easy = make_model(cast.harbor, cast.bob, "Easy")
     ExternalModel.objects.filter(pk=easy.pk).update(integration_type="easy")
-    assert sorted(listed(adam, query)) == found.split()
+    assert {query: " ".join(sorted(listed(adam, query))) for query in FILTERS} == FILTERS
 
 
 def test_the_filter_bar_shows_what_is_filtered(cast: Cast, adam: Client) -> None:
@@ -299,11 +297,12 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("sort", ["name", "-added"])
-@pytest.mark.parametrize("side", ["after", "before"])
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
-def test_a_cursor_that_is_not_ours_is_no_error(text: str, side: str, sort: str, cast: Cast, adam: Client) -> None:
+def test_a_cursor_that_is_not_ours_is_no_error(sort: str, cast: Cast, adam: Client) -> None:
     make_model(cast.harbor, cast.bob)
-    assert adam.get(ADDRESS, {side: text, "sort": sort}).status_code == 200
+    adam.raise_request_exception = False
+    tries = {(name, side): {side: text, "sort": sort} for name, text in HOSTILE.items() for side in ("after", "before")}
+    refused = [name for name, query in tries.items() if adam.get(ADDRESS, query).status_code != 200]
+    assert refused == []
 
 
 # Nothing to show
@@ -349,23 +348,22 @@ def test_a_workspace_with_system_models_only_is_not_empty(cast: Cast, adam: Clie
     assert listed(adam) == ["[Provided by the platform]", "House model"]
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("?q=house", True),
-        ("?q=claims", False),
-        ("?type=api", True),
-        ("?type=easy", False),
-        ("?source=custom", True),
-        ("?status=active", True),
-        ("?status=draft", False),
-        ("?inferencing=on", True),
-        ("?inferencing=off", False),
-    ],
-)
-def test_filters_hold_for_system_models(query: str, found: bool, cast: Cast, adam: Client) -> None:
+SYSTEM_FILTERS = {
+    "?q=house": True,
+    "?q=claims": False,
+    "?type=api": True,
+    "?type=easy": False,
+    "?source=custom": True,
+    "?status=active": True,
+    "?status=draft": False,
+    "?inferencing=on": True,
+    "?inferencing=off": False,
+}
+
+
+def test_filters_hold_for_system_models(cast: Cast, adam: Client) -> None:
     make_system_model("House model")
-    assert ("House model" in listed(adam, query)) is found
+    assert {query: "House model" in listed(adam, query) for query in SYSTEM_FILTERS} == SYSTEM_FILTERS
 
 
 def test_system_models_stand_on_the_first_page_only(cast: Cast, adam: Client) -> None:
