@@ -129,7 +129,7 @@ else:
         "connect_timeout": 3,
         "pool": {
             "min_size": 1,
-            "max_size": env.int("PATCHBAY_DATABASE_POOL", default=8),
+            "max_size": env.int("PATCHBAY_DATABASE_POOL", default=24),
             "timeout": 3,  # seconds that a request waits for a connection; then it is a 503
             # The pool waits longer after each attempt that fails, up to minutes. Given up early, the next request tries at once, so that
             # full service is back soon after the database is (F4).
