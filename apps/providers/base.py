@@ -1,9 +1,10 @@
 """What a wire format and a provider are: the two nouns of spec 04, as the rest of the product sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from apps.providers.chat import ChatAnswer, ChatCall, JsonObject, StreamEvent
 from apps.providers.types import Answer, JsonValue, Request, Response
 
 
@@ -19,10 +20,79 @@ class WireFormat[Opaque](Protocol):
         ...
 
 
+class StreamReader(Protocol):
+    """Reads one streamed answer, fed with bytes as they arrive, cut anywhere."""
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """What these bytes complete. Raises ProviderError for an error event, for what is no such stream, and for a line over 1 MiB."""
+        ...
+
+    def finish(self) -> list[StreamEvent]:
+        """The end of the body. Raises ProviderError(DISCONNECTED) when the stream was cut before its end."""
+        ...
+
+
+class ChatFormat(Protocol):
+    """A provider's chat API, as pure functions. What it cannot carry raises ProviderError(UNSUPPORTED), never drops it (spec 04)."""
+
+    key: str
+    label: str
+
+    def build_body(self, call: ChatCall, model: str, *, stream: bool = False) -> JsonObject:
+        """The request's JSON. A streamed call asks for its token counts."""
+        ...
+
+    def stream_url(self, url: str) -> str:
+        """Where the same call is sent for a streamed answer: often the same address."""
+        ...
+
+    def read_answer(self, document: JsonValue) -> ChatAnswer:
+        """The answer out of a successful response. Raises ProviderError(NOT_THE_FORMAT) for JSON of another shape."""
+        ...
+
+    def read_stream(self) -> StreamReader: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """Something a connection has to know besides its key: a parameter of the URL such as Azure's resource name. Nothing secret."""
+
+    name: str
+    label: str
+    help: str = ""
+    placeholder: str = ""
+    initial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """The cheapest call that proves a key. `body` None means GET; `{name}` in the URL is filled in like the endpoint's."""
+
+    url: str
+    body: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EasySetup:
+    """How easy integration connects a provider's model (spec 02). `base_url` may be changed under *Advanced*."""
+
+    base_url: str
+    endpoint: Callable[[str, str], str]  # base URL and model ID to the endpoint's URL
+    key_header: str
+    check: Callable[[str, str], CheckRequest]  # base URL and model ID to the call that proves a key
+    key_prefix: str = ""  # "Bearer " for OpenAI
+    headers: tuple[tuple[str, str], ...] = ()  # plain ones that every call needs, such as anthropic-version
+    fields: tuple[CredentialField, ...] = ()
+    key_help: str = ""  # where the provider's console has the key
+    key_placeholder: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Somebody who runs models: its key in the database, its name on the screen, and the wire formats it speaks."""
+    """Somebody who runs models: its key in the database, its name on the screen, the wire formats it speaks, how it is connected."""
 
     key: str
     label: str
     wire_formats: tuple[str, ...]
+    easy: EasySetup | None = None
+    summary: str = ""  # one line for the list of providers

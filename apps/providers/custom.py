@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from apps.providers.address import add_query, fill_url
 from apps.providers.base import Provider
-from apps.providers.errors import ErrorKind, ProviderError, VariableError
+from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.http_errors import explain_http_error
 from apps.providers.jsonpath import JsonPath, read_output, read_tokens
 from apps.providers.jsonread import parse_json
 from apps.providers.template import Template, render, render_text
 from apps.providers.types import Answer, JsonValue, Request, Response, Variable
+from apps.providers.variables import refuse_undeclared
 
 CUSTOM = Provider("custom", "Custom", ("template",))
 MAX_HEADER_VALUE = 8 * 1024  # characters, spec 07 B9
@@ -36,7 +37,7 @@ class TemplateFormat[Opaque = str]:
 
     def build_request(self, values: Mapping[str, JsonValue], url_values: Mapping[str, str] | None = None) -> Request[Opaque]:
         """What to send. Raises ProviderError(URL_INVALID, BODY_TOO_LARGE) or VariableError naming the variable."""
-        self._refuse_undeclared(values)
+        refuse_undeclared(self.variables, values)
         query = ((name, render_text(text, self.variables, values)) for name, text in self.query)
         url = add_query(fill_url(self.url, url_values or {}), query)
         body = b"" if self.body is None else render(self.body, self.variables, values)
@@ -62,13 +63,3 @@ class TemplateFormat[Opaque = str]:
             message = f"The header {name} would hold more than printable ASCII characters, or more than {MAX_HEADER_VALUE:,} of them."
             raise ProviderError(ErrorKind.BAD_VALUE, message, "Check the values of the variables that the header uses.")
         return filled
-
-    def _refuse_undeclared(self, values: Mapping[str, JsonValue]) -> None:
-        """What the definition cannot carry is refused, never dropped in silence (spec 04); an empty value asks for nothing."""
-        declared = {variable.name for variable in self.variables}
-        for name, value in values.items():
-            if name not in declared and value not in (None, ""):
-                message = f"This model takes no “{name}”: its definition has no such variable."
-                raise VariableError(
-                    ErrorKind.UNKNOWN_VARIABLE, name, message, "Add the variable to the model's definition, or leave the value out."
-                )

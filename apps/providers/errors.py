@@ -7,6 +7,7 @@ class Stage(StrEnum):
     """Where in a call something went wrong."""
 
     PREPARE = "prepare"
+    AUTHORIZE = "authorize"
     RESOLVE = "resolve"
     CONNECT = "connect"
     TLS = "tls"
@@ -23,6 +24,7 @@ class Stage(StrEnum):
 
 _STAGE_LABELS = {
     Stage.PREPARE: "Preparing the request",
+    Stage.AUTHORIZE: "Getting authorized",
     Stage.RESOLVE: "Resolving the name",
     Stage.CONNECT: "Connecting",
     Stage.TLS: "Securing the connection (TLS)",
@@ -42,6 +44,14 @@ class ErrorKind(StrEnum):
     BAD_VALUE = "bad_value"
     BODY_TOO_LARGE = "body_too_large"
     NEEDS_CREDENTIALS = "needs_credentials"
+    UNSUPPORTED = "unsupported"  # the wire format cannot carry what the call asks for
+    PROFILE_NOT_CONFIGURED = "profile_not_configured"
+    PROFILE_HOST_NOT_ALLOWED = "profile_host_not_allowed"
+    TOKEN_REFUSED = "token_refused"  # the authorization server said no
+    TOKEN_FAILED = "token_failed"  # it could not be asked, or its answer is none
+    ROLE_NOT_REGISTERED = "role_not_registered"
+    ROLE_REFUSED = "role_refused"  # STS does not let the platform assume the role
+    STS_FAILED = "sts_failed"
     URL_INVALID = "url_invalid"
     URL_NOT_ALLOWED = "url_not_allowed"
     NAME_NOT_RESOLVED = "name_not_resolved"
@@ -63,6 +73,7 @@ class ErrorKind(StrEnum):
     UPSTREAM_ERROR = "upstream_error"
     UPSTREAM_REFUSED = "upstream_refused"
     NOT_JSON = "not_json"
+    NOT_THE_FORMAT = "not_the_format"  # JSON, but not of the wire format's shape
     OUTPUT_PATH_NO_MATCH = "output_path_no_match"
 
 
@@ -76,6 +87,16 @@ _STAGES = {
         ErrorKind.NEEDS_CREDENTIALS,
         ErrorKind.URL_INVALID,
         ErrorKind.URL_NOT_ALLOWED,
+        ErrorKind.UNSUPPORTED,
+    },
+    Stage.AUTHORIZE: {
+        ErrorKind.PROFILE_NOT_CONFIGURED,
+        ErrorKind.PROFILE_HOST_NOT_ALLOWED,
+        ErrorKind.TOKEN_REFUSED,
+        ErrorKind.TOKEN_FAILED,
+        ErrorKind.ROLE_NOT_REGISTERED,
+        ErrorKind.ROLE_REFUSED,
+        ErrorKind.STS_FAILED,
     },
     Stage.RESOLVE: {ErrorKind.NAME_NOT_RESOLVED},
     Stage.CONNECT: {ErrorKind.CONNECTION_REFUSED, ErrorKind.CONNECT_FAILED, ErrorKind.CONNECT_TIMEOUT},
@@ -94,7 +115,7 @@ _STAGES = {
         ErrorKind.UPSTREAM_ERROR,
         ErrorKind.UPSTREAM_REFUSED,
     },
-    Stage.PARSE: {ErrorKind.NOT_JSON, ErrorKind.OUTPUT_PATH_NO_MATCH},
+    Stage.PARSE: {ErrorKind.NOT_JSON, ErrorKind.NOT_THE_FORMAT, ErrorKind.OUTPUT_PATH_NO_MATCH},
 }
 _STAGE_OF = {kind: stage for stage, kinds in _STAGES.items() for kind in kinds}
 

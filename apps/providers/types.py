@@ -36,6 +36,23 @@ class Variable:
         return self.display_name or self.name
 
 
+class Encoding(StrEnum):
+    """How a value has to be written in the place where it stands."""
+
+    PERCENT = "percent"  # in a URL
+    JSON = "json"  # inside a JSON string
+    FORM = "form"  # in application/x-www-form-urlencoded
+
+
+@dataclass(frozen=True, slots=True)
+class Fill[Opaque = str]:
+    """An opaque secret for a place in the URL or the body. `marker` is a random word that stands there until the request is sent."""
+
+    marker: str
+    value: Opaque = field(repr=False)
+    encoding: Encoding
+
+
 @dataclass(frozen=True, slots=True)
 class Request[Opaque = str]:
     """What to send. A header value may be an opaque secret, which only the sender can open; none of them shows in the repr."""
@@ -44,6 +61,8 @@ class Request[Opaque = str]:
     url: str
     headers: tuple[tuple[str, str | Opaque], ...] = field(repr=False)
     body: bytes = field(repr=False)
+    # Secrets that stand in the URL or the body, where the provider wants them there: each at the place of its marker.
+    fills: tuple["Fill[Opaque]", ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +86,4 @@ class Answer:
     text: str
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None

@@ -113,6 +113,17 @@ def missing(name: str) -> VariableError:
     return VariableError(ErrorKind.MISSING_VARIABLE, name, f"The variable “{name}” needs a value.", "Give it a value, or set a default.")
 
 
+def refuse_undeclared(variables: Iterable[Variable], values: Mapping[str, JsonValue]) -> None:
+    """What the definition cannot carry is refused, never dropped in silence (spec 04); an empty value asks for nothing."""
+    declared = {variable.name for variable in variables}
+    for name, value in values.items():
+        if name not in declared and value not in (None, ""):
+            message = f"This model takes no “{name}”: its definition has no such variable."
+            raise VariableError(
+                ErrorKind.UNKNOWN_VARIABLE, name, message, "Add the variable to the model's definition, or leave the value out."
+            )
+
+
 def _bad(variable: Variable, reason: str) -> VariableError:
     hint = f"“{variable.name}” is of the type {variable.data_type.label}."
     return VariableError(ErrorKind.BAD_VALUE, variable.name, f"The value of “{variable.name}” {reason}.", hint)
