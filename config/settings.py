@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.egress",
     "apps.accounts",
+    "apps.catalog",
     "apps.external_models",
     "apps.connections",
     "apps.inference",
