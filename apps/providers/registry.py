@@ -2,11 +2,19 @@
 
 from typing import Final
 
+from apps.providers.anthropic import ANTHROPIC
+from apps.providers.azure import AZURE
 from apps.providers.base import ChatFormat, Provider
+from apps.providers.cohere import COHERE
+from apps.providers.converse import BEDROCK
 from apps.providers.custom import CUSTOM
+from apps.providers.gemini import GOOGLE
+from apps.providers.openai import OPENAI
 
-PROVIDERS: Final[dict[str, Provider]] = {provider.key: provider for provider in (CUSTOM,)}
+# In the order in which lists show them.
+PROVIDERS: Final[dict[str, Provider]] = {provider.key: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, COHERE, AZURE, BEDROCK, CUSTOM)}
 CHAT_FORMATS: Final[dict[str, ChatFormat]] = {}
+STRUCTURES: Final = ("openai", "anthropic", "gemini")  # the chat formats that a custom integration can follow
 
 
 def get_provider(key: str) -> Provider:
