@@ -7,15 +7,31 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.connections.bedrock import AwsIdentity, BedrockRole, RoleState
 from apps.connections.origin import origin_of
+from apps.connections.profiles import AuthorizationProfile, ProfileSecret, ProfileToken, ProfileType
 from apps.core.secrets import Place, Secret, SecretUnreadable, register_sealed, unseal
 from apps.external_models.models import ExternalModel
+
+__all__ = [
+    "AuthorizationProfile",
+    "AwsIdentity",
+    "BedrockRole",
+    "Connection",
+    "ConnectionSecret",
+    "ProfileSecret",
+    "ProfileToken",
+    "ProfileType",
+    "RoleState",
+    "State",
+]
 
 
 class State(StrEnum):
     """What a connection's jack says, worst first."""
 
     NEEDS_KEY = "needs_key"
+    NOT_CONFIGURED = "not_configured"  # its authorization profile is not
     FAILING = "failing"
     ON = "on"
     OFF = "off"
@@ -33,6 +49,10 @@ class Connection(models.Model):
     inferencing_enabled = models.BooleanField(default=True)
     # Values for the parameters which the definition leaves open, by name: {"region": "eu-west-1"}. Nothing secret.
     parameters = models.JSONField(default=dict, blank=True)
+    # How calls through this connection are authorized besides its secret headers.
+    authorization_profile = models.ForeignKey(
+        AuthorizationProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="connections"
+    )
     # HMAC of the connection's key, scoped by model (spec 07 A7): the same key twice is refused without decrypting any.
     key_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     # The code of the last call's error, "" when it went well.
@@ -70,6 +90,8 @@ class Connection(models.Model):
         """The State to show. Opens each secret (in memory, without revealing it), so one that cannot be read never shows as fine."""
         if self.missing_secrets():
             return State.NEEDS_KEY
+        if self.authorization_profile and not self.authorization_profile.is_configured:
+            return State.NOT_CONFIGURED
         if not self.inferencing_enabled:
             return State.OFF
         return State.FAILING if self.last_error else State.ON

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from apps.external_models.definition import BEDROCK_SCHEME
 from apps.providers.address import fill_url
 from apps.providers.errors import ProviderError
 
@@ -10,7 +11,12 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(url: str, parameters: Mapping[str, str]) -> str:
-    """`https://api.example.com:443`; "" when the URL does not name a host (yet), which no stored secret matches."""
+    """`https://api.example.com:443`; "" when the URL does not name a host (yet), which no stored secret matches.
+
+    A Bedrock model's secret headers belong to its region and role.
+    """
+    if url.startswith(BEDROCK_SCHEME):
+        return f"{BEDROCK_SCHEME}{parameters.get('region', '')}/{parameters.get('role_arn', '')}"[:300]
     try:
         parts = urlsplit(url)
         host = urlsplit(fill_url(f"{parts.scheme}://{parts.netloc}/", parameters))

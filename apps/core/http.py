@@ -6,12 +6,14 @@ httpx, has none of them. Every call opens its own connection: pooling would have
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from urllib.parse import urljoin
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote, quote_plus, urljoin
 
 import httpcore
 from django.conf import settings
@@ -31,8 +33,10 @@ __all__ = [
     "Endpoint",
     "Exchange",
     "Failure",
+    "Filling",
     "Limits",
     "OutboundError",
+    "Signer",
     "check_header_name",
     "check_header_value",
     "check_url",
@@ -47,6 +51,27 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 # httpcore's debug log holds the headers of answers (spec 07 A10: logs hold neither headers nor bodies).
 logging.getLogger("httpcore").setLevel(logging.INFO)
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A secret for a place in the URL or the body: where its marker stands, written as that place needs it.
+
+    `encoding` is "percent" (in a URL), "json" (inside a JSON string) or "form" (in a form body). A marker is a random word of letters
+    and digits, so that the URL is checked as it will be sent.
+    """
+
+    marker: str
+    secret: Secret = field(repr=False)
+    encoding: str
+
+
+class Signer(Protocol):
+    """Signs a request over the exact bytes that are sent. The only code besides this module that opens secrets."""
+
+    def sign(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:
+        """The headers to send instead; `headers` has Host already."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,8 @@ async def send(
     rules: Sequence[EgressRule],
     limits: Limits = DEFAULT_LIMITS,
     resolver: Resolver = system_resolver,
+    fillings: Sequence[Filling] = (),
+    signer: Signer | None = None,
 ) -> Exchange:
     """Make one call. Secrets among the header values are revealed here and nowhere else (spec 07 A5).
 
@@ -82,7 +109,7 @@ async def send(
     """
     started = time.perf_counter()
     endpoint = check_url(url, rules)
-    request = _build_request(method, endpoint, headers, body)
+    request = _build_request(method, endpoint, headers, body, fillings, signer)
     backend = GuardedBackend(endpoint, rules, limits, resolver)
     try:
         async with asyncio.timeout(limits.total):
@@ -116,10 +143,14 @@ async def _exchange(
             raise (disconnected if backend.meter.ended else not_http)(backend.meter) from None
 
 
-def _build_request(method: str, endpoint: Endpoint, headers: HeaderList, body: bytes) -> httpcore.Request:
+def _build_request(
+    method: str, endpoint: Endpoint, headers: HeaderList, body: bytes, fillings: Sequence[Filling], signer: Signer | None
+) -> httpcore.Request:
     """The request from the parsed parts, so that the wire says what was checked. Raises OutboundError(bad_value)."""
     if not TOKEN.fullmatch(method):
         raise OutboundError(Failure.BAD_VALUE, "The HTTP method is not a word.")
+    target = _fill(endpoint.target, [filling for filling in fillings if filling.encoding == "percent"])
+    body = _fill(body.decode("latin-1"), [filling for filling in fillings if filling.encoding != "percent"]).encode("latin-1")
     framing: list[tuple[str, str]] = [("Host", endpoint.authority)]
     chosen = [_reveal(name, value) for name, value in headers if name.lower() != "accept-encoding"]
     if not any(name.lower() == "user-agent" for name, _ in chosen):
@@ -127,12 +158,29 @@ def _build_request(method: str, endpoint: Endpoint, headers: HeaderList, body: b
     chosen.append(("Accept-Encoding", "gzip"))  # nothing else can be decoded under the cap
     if body or method in METHODS_WITH_BODY:
         chosen.append(("Content-Length", str(len(body))))
+    ready = framing + chosen
+    if signer is not None:
+        ready = signer.sign(method, f"{endpoint.scheme}://{endpoint.authority}{target}", ready, body)
     return httpcore.Request(
         method,
-        httpcore.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=endpoint.target),
-        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in framing + chosen],
+        httpcore.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=target),
+        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in ready],
         content=body,
     )
+
+
+def _fill(text: str, fillings: Sequence[Filling]) -> str:
+    """Put each secret in the place of its marker. What a server repeats of it is masked: both forms are registered for redaction."""
+    for filling in fillings:
+        if filling.marker in text:
+            text = text.replace(filling.marker, _written(filling.secret.reveal(), filling.encoding))
+    return text
+
+
+def _written(value: str, encoding: str) -> str:
+    if encoding == "percent":
+        return quote(value, safe="")
+    return quote_plus(value) if encoding == "form" else json.dumps(value)[1:-1]
 
 
 def _reveal(name: str, value: str | Secret) -> tuple[str, str]:

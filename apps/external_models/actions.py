@@ -1,6 +1,6 @@
 """Every change of an external model. Each is atomic and leaves one audit event."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -11,7 +11,7 @@ from apps.accounts.models import User, Workspace
 from apps.audit.events import Event
 from apps.audit.record import Actor, hold_chain, record
 from apps.external_models.definition import Definition
-from apps.external_models.models import ExternalModel, IntegrationType, Status
+from apps.external_models.models import ExternalModel, IntegrationType, Provider, Status
 from apps.external_models.names import name_key, numbered, shortened
 
 UNTITLED = "Untitled model"
@@ -47,16 +47,32 @@ class Author:
     actor: Actor
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """By which way a model comes, and who serves it."""
+
+    integration_type: str = IntegrationType.API
+    provider: str = Provider.CUSTOM
+    model_id: str = ""
+
+
 @transaction.atomic
 def add_model(
-    workspace: Workspace, *, name: str, definition: Definition, by: Author, creation_key: UUID, as_draft: bool = True
+    workspace: Workspace,
+    *,
+    name: str,
+    definition: Definition,
+    by: Author,
+    creation_key: UUID,
+    as_draft: bool = True,
+    origin: Origin = Origin(),
 ) -> ExternalModel:
     """Add a draft. The same `creation_key` again (a double click) gives the row that is there. Raises NameTaken."""
     hold_chain(workspace.pk)
     existing = ExternalModel.objects.filter(workspace=workspace, creation_key=creation_key).first()
     if existing:
         return existing
-    model = ExternalModel(workspace=workspace, integration_type=IntegrationType.API, creation_key=creation_key)
+    model = ExternalModel(workspace=workspace, creation_key=creation_key, **asdict(origin))
     model.created_by = model.updated_by = by.user
     model.definition = definition
     model.rename(name or free_name(workspace, UNTITLED))
@@ -201,6 +217,7 @@ def changed_fields(model: ExternalModel, name: str, after: Definition) -> dict[s
         changes["name"] = (model.name, name)
     old, new = before.to_json(), after.to_json()
     for field in fields(Definition):
-        if old[field.name] != new[field.name]:
-            changes[field.name.replace("_", " ")] = (old[field.name], new[field.name])
+        was, now = old.get(field.name), new.get(field.name)
+        if was != now:
+            changes[field.name.replace("_", " ")] = (was, now)
     return changes

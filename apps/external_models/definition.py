@@ -4,9 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
+from apps.providers.chat_wire import CHAT_VARIABLES
 from apps.providers.types import DataType, Variable
+
+BEDROCK_SCHEME = "bedrock://"
 
 # Headers whose value is a credential: marked secret by themselves (spec 02, Headers).
 SECRET_HEADERS = frozenset(
@@ -25,11 +29,12 @@ def looks_secret(header_name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One header of the definition. A secret one has no value here: each connection holds its own."""
+    """One header of the definition. A secret one has no value here: each connection holds its own, sent after `prefix` ("Bearer ")."""
 
     name: str
     value: str = ""
     secret: bool = False
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,33 @@ class Paths:
     output_tokens: str = ""
 
 
+TEMPLATE = "template"
+
+
+class Feature(StrEnum):
+    """What a model can do besides answering, as far as somebody has said so (spec 02, Existing provider structures)."""
+
+    STRUCTURED_RESPONSE = "structured_response"
+    DATA_GENERATION = "data_generation"
+    STREAMING = "streaming"
+    TOOL_CALLING = "tool_calling"
+    PARALLEL_TOOL_CALLING = "parallel_tool_calling"
+
+
+class Modality(StrEnum):
+    TEXT_TO_TEXT = "text_to_text"
+    TEXT_TO_IMAGE = "text_to_image"
+    IMAGE_TO_TEXT = "image_to_text"
+    AUDIO_TO_TEXT = "audio_to_text"
+
+
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A custom integration in its *Default* configuration (spec 02). May be half-finished: a draft keeps whatever there is."""
+    """How one model is spoken to (spec 02). May be half-finished: a draft keeps whatever there is.
+
+    `wire_format` is the key of a chat format, with `model` as the identifier to send, `features` and `modalities`; or "template", with
+    variables, body and paths. A Bedrock model has a URL of the form `bedrock://MODEL-ID`; region and role are the connection's.
+    """
 
     url: str = ""
     method: str = "POST"
@@ -53,10 +82,25 @@ class Definition:
     custom_variables: tuple[Variable, ...] = ()
     body: str = ""
     paths: Paths = field(default_factory=Paths)
+    wire_format: str = TEMPLATE
+    model: str = ""
+    features: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+
+    @property
+    def is_template(self) -> bool:
+        """Whether body and paths say what is sent and read, and not a provider's chat format."""
+        return self.wire_format == TEMPLATE
+
+    @property
+    def is_bedrock(self) -> bool:
+        return self.url.startswith(BEDROCK_SCHEME)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
         """Every variable that callers may fill in: prompt, then what is switched on, then the custom ones."""
+        if not self.is_template:
+            return CHAT_VARIABLES
         built_in = [Variable("prompt", "Prompt", DataType.STRING, None, required=True)]
         if self.use_system_prompt:
             built_in.append(Variable("system_prompt", "System prompt", DataType.STRING))
@@ -69,7 +113,15 @@ class Definition:
         return tuple(header.name for header in self.headers if header.secret)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """What a template does not use is left out, as is a prefix that a header does not have."""
+        content = asdict(self)
+        for header in content["headers"]:
+            if not header["prefix"]:
+                del header["prefix"]
+        if self.is_template:
+            for name in ("wire_format", "model", "features", "modalities"):
+                del content[name]
+        return content
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -83,6 +135,10 @@ class Definition:
             custom_variables=variables,
             body=data.get("body", ""),
             paths=Paths(**data.get("paths", {})),
+            wire_format=data.get("wire_format", TEMPLATE),
+            model=data.get("model", ""),
+            features=tuple(data.get("features", ())),
+            modalities=tuple(data.get("modalities", ())),
         )
 
     def request_digest(self, credentials: Mapping[str, str]) -> str:

@@ -25,8 +25,14 @@ class Status(models.TextChoices):
 
 
 class Provider(models.TextChoices):
-    """Who serves a model. Everything but Custom arrives with easy integration."""
+    """Who serves a model: the keys of apps/providers/registry.py."""
 
+    OPENAI = "openai", "OpenAI"
+    ANTHROPIC = "anthropic", "Anthropic"
+    GOOGLE = "google", "Google"
+    COHERE = "cohere", "Cohere"
+    AZURE = "azure", "Azure OpenAI"
+    BEDROCK = "bedrock", "Amazon Bedrock"
     CUSTOM = "custom", "Custom"
 
 
@@ -36,7 +42,7 @@ class ConnectionSummary:
 
     states: tuple[str, ...]
 
-    JACKS: ClassVar = {"on": "on", "off": "off", "failing": "bad", "needs_key": "bad"}
+    JACKS: ClassVar = {"on": "on", "off": "off", "failing": "bad", "needs_key": "bad", "not_configured": "bad"}
     SHOWN: ClassVar = 4
 
     @property
@@ -50,6 +56,10 @@ class ConnectionSummary:
     @property
     def failing(self) -> int:
         return self.states.count("failing")
+
+    @property
+    def not_configured(self) -> int:
+        return self.states.count("not_configured")
 
     @property
     def needs_key(self) -> int:

@@ -79,8 +79,8 @@ def matches(workspace: Workspace, text: str) -> Q:
 
 
 def with_connections(models: QuerySet[ExternalModel]) -> QuerySet[ExternalModel]:
-    """Two more queries whatever the number of rows: the connections, and what their state is read from."""
-    return models.prefetch_related("connections__secrets")
+    """Three more queries whatever the number of rows: the connections, and what their state is read from."""
+    return models.prefetch_related("connections__secrets", "connections__authorization_profile")
 
 
 def list_system_models(filters: ModelFilters) -> QuerySet[ExternalModel]:

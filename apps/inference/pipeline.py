@@ -1,18 +1,22 @@
-"""The one way to call a model: authorize -> render -> send -> read (spec 04). Test response and connection tests run exactly this."""
+"""The one way to call a model: render -> authorize -> send -> read (spec 04). Test response and connection tests run exactly this."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from apps.core.egress import EgressRule
-from apps.core.http import Exchange, send
+from apps.core.http import Exchange, Filling, send
 from apps.core.outbound import OutboundError
 from apps.core.secrets import Secret, call_secrets, redact
+from apps.inference.authorization import Authorized
 from apps.inference.result import Failure, Received, Result, Sent
 from apps.inference.target import Target
+from apps.providers.base import WireFormat
+from apps.providers.chat_wire import ChatWire
 from apps.providers.custom import TemplateFormat
 from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.jsonpath import JsonPath, PathInvalid, compile_path
 from apps.providers.jsonread import storable
+from apps.providers.registry import get_chat_format
 from apps.providers.template import parse_template
 from apps.providers.types import JsonValue, Request, Response
 
@@ -28,17 +32,28 @@ async def run(target: Target, values: Mapping[str, JsonValue], *, rules: Sequenc
     with call_secrets():
         result = Result()
         try:
-            wire = wire_format(target, authorize(target))
+            wire = wire_format(target, own_secrets(target))
             request = wire.build_request(values, target.parameters)
-            result = replace(result, sent=show_request(request))
-            exchange = await deliver(request, target, rules)
+            authorized = await authorize(request, target, rules)
+            result = replace(result, sent=show_request(authorized.request))
+            exchange = await deliver(authorized, target, rules)
+            if target.authorization and target.authorization.was_refused(exchange):
+                await target.authorization.renew()
+                exchange = await deliver(await authorize(request, target, rules), target, rules)
             result = replace(result, received=show_response(exchange))
             return read(wire, exchange, result)
         except ProviderError as error:
             return replace(result, failure=mask(Failure.of(error)))
 
 
-def authorize(target: Target) -> dict[str, Secret]:
+async def authorize(request: Request[Secret], target: Target, rules: Sequence[EgressRule]) -> Authorized:
+    """The request with what the connection's profile or role adds. Raises ProviderError of the stage AUTHORIZE."""
+    if target.authorization is None:
+        return Authorized(request)
+    return await target.authorization.authorize(request, rules=rules)
+
+
+def own_secrets(target: Target) -> dict[str, Secret]:
     """The secret for each secret header. Raises ProviderError(needs_credentials) naming those that are missing."""
     missing = [name for name in target.definition.secret_headers if name.lower() not in target.secrets]
     if missing:
@@ -48,18 +63,26 @@ def authorize(target: Target) -> dict[str, Secret]:
             f"There is no value for the secret header {names}.",
             "Enter it in Headers. A stored value is dropped when the endpoint's host changes.",
         )
-    return {name: target.secrets[name.lower()] for name in target.definition.secret_headers}
+    headers = [header for header in target.definition.headers if header.secret]
+    return {header.name: prefixed(target.secrets[header.name.lower()], header.prefix) for header in headers}
 
 
-def wire_format(target: Target, secrets: Mapping[str, Secret]) -> TemplateFormat[Secret]:
+def prefixed(secret: Secret, prefix: str) -> Secret:
+    return secret.with_prefix(prefix) if prefix else secret
+
+
+def wire_format(target: Target, secrets: Mapping[str, Secret]) -> WireFormat[Secret]:
     """How the target is spoken to, with secrets still closed. Raises ProviderError for a body that does not parse."""
     definition = target.definition
+    headers = tuple((header.name, secrets[header.name] if header.secret else header.value) for header in definition.headers)
+    if not definition.is_template:
+        return ChatWire(get_chat_format(definition.wire_format), definition.url, definition.model, headers)
     return TemplateFormat(
         method=definition.method,
         url=definition.url,
         body=parse_template(definition.body) if definition.body.strip() else None,
         variables=definition.variables,
-        headers=tuple((header.name, secrets[header.name] if header.secret else header.value) for header in definition.headers),
+        headers=headers,
         output=path_or_none(definition.paths.output),
         input_tokens=path_or_none(definition.paths.input_tokens),
         output_tokens=path_or_none(definition.paths.output_tokens),
@@ -75,17 +98,28 @@ def path_or_none(text: str) -> JsonPath | None:
         raise ProviderError(ErrorKind.TEMPLATE_INVALID, message, "Mend it under JSON paths of the model's definition.") from error
 
 
-async def deliver(request: Request[Secret], target: Target, rules: Sequence[EgressRule]) -> Exchange:
+async def deliver(authorized: Authorized, target: Target, rules: Sequence[EgressRule]) -> Exchange:
     """Send under the egress rules and limits. Raises ProviderError with the stage that failed."""
+    request = authorized.request
+    fillings = [Filling(fill.marker, fill.value, fill.encoding) for fill in request.fills]
     try:
-        return await send(request.method, request.url, request.headers, request.body, rules=rules, limits=target.limits)
+        return await send(
+            request.method,
+            request.url,
+            request.headers,
+            request.body,
+            rules=rules,
+            limits=target.limits,
+            fillings=fillings,
+            signer=authorized.signer,
+        )
     except OutboundError as error:
         raise ProviderError(
             ErrorKind(error.code.value), error.message, error.hint, retryable=error.retryable, retry_after=error.retry_after
         ) from error
 
 
-def read(wire: TemplateFormat[Secret], exchange: Exchange, result: Result) -> Result:
+def read(wire: WireFormat[Secret], exchange: Exchange, result: Result) -> Result:
     """The answer out of the response. An error status or something that is not JSON raises ProviderError."""
     answer = wire.read_answer(Response(exchange.status, exchange.headers, exchange.body))
     return replace(
@@ -93,13 +127,17 @@ def read(wire: TemplateFormat[Secret], exchange: Exchange, result: Result) -> Re
         output=redact(storable(answer.text)),
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
+        cached_tokens=answer.cached_tokens,
     )
 
 
 def show_request(request: Request[Secret]) -> Sent:
     """The request for people: secrets masked, text as text."""
     headers = tuple((name, MASK if isinstance(value, Secret) else value) for name, value in request.headers)
-    return Sent(request.method, redact(request.url), headers, request.body.decode("utf-8", "replace")[:KEPT_TEXT])
+    url, body = request.url, request.body.decode("utf-8", "replace")
+    for fill in request.fills:
+        url, body = url.replace(fill.marker, MASK), body.replace(fill.marker, MASK)
+    return Sent(request.method, redact(url), headers, body[:KEPT_TEXT])
 
 
 def show_response(exchange: Exchange) -> Received:

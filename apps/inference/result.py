@@ -62,6 +62,7 @@ class Result:
     output: str = ""
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
 
     @property
     def passed(self) -> bool:
@@ -89,6 +90,7 @@ class Result:
             output=data.get("output", ""),
             input_tokens=data.get("input_tokens"),
             output_tokens=data.get("output_tokens"),
+            cached_tokens=data.get("cached_tokens"),
         )
 
 

@@ -7,16 +7,21 @@ from apps.connections.models import Connection
 from apps.core.http import Limits
 from apps.core.secrets import Secret
 from apps.external_models.definition import Definition
+from apps.inference.authorization import Authorization
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One model through one connection. `secrets` by lower-case header name; `parameters` fill `{name}` in the URL."""
+    """One model through one connection. `secrets` by lower-case header name; `parameters` fill `{name}` in the URL.
+
+    `authorization` is what a call needs besides those: the connection's authorization profile, or the role it assumes.
+    """
 
     definition: Definition
     secrets: Mapping[str, Secret] = field(repr=False, default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    authorization: Authorization | None = field(repr=False, default=None)
 
 
 def target_of(connection: Connection) -> Target:

@@ -1,4 +1,4 @@
-"""A chat format with one connection's address and headers: the same two methods as the template format, so that one pipeline serves both."""
+"""A chat format with one connection's address and headers; the same methods as the template format, so one pipeline serves both."""
 
 import json
 from collections.abc import Mapping
