@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from apps.providers.aws.meanings import BEDROCK_RULES, EXPIRED, STS_RULES, Meaning, fallback, meaning_of
+from apps.providers.aws.meanings import BEDROCK_RULES, EXPIRED, STS_RULES, Meaning, fallback, meaning_of, sts_fallback
 from apps.providers.aws.model_ids import geography_of
 from apps.providers.aws.regions import Service
 from apps.providers.errors import ErrorKind, ProviderError
@@ -32,7 +32,7 @@ def explain_sts_error(response: Response, *, region: str, said: Callable[[bytes]
     """The error of AssumeRole. `said` reads code and message out of STS's XML."""
     code, message = said(response.body)
     words = {"region": region}
-    otherwise = fallback(response.status, f"AWS STS in {region}")
+    otherwise = sts_fallback(response.status, region)
     return _error(Service.STS, code, message, response, meaning_of(STS_RULES, code, message, otherwise), words)
 
 

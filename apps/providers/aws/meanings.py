@@ -36,6 +36,7 @@ def _rule(codes: str, words: str, kind: ErrorKind, message: str, hint: str, *, r
     return Rule(frozenset(codes.split()), pattern, Meaning(kind, message, hint, retryable))
 
 
+_ROLE, _STS = ErrorKind.ROLE_REFUSED, ErrorKind.STS_FAILED
 _AUTH, _REFUSED = ErrorKind.UPSTREAM_AUTH, ErrorKind.UPSTREAM_REFUSED
 _LIMITED, _FAILED = ErrorKind.UPSTREAM_RATE_LIMITED, ErrorKind.UPSTREAM_ERROR
 _STAFF = "This is for platform staff: "
@@ -50,14 +51,14 @@ STS_RULES = (
     _rule(
         "AccessDenied AccessDeniedException",
         r"explicit deny in (?:a|an) (?:service|resource) control policy|session policy",
-        _AUTH,
+        _ROLE,
         "AWS did not let Patchbay assume the role: a control policy of the organization forbids it",
         "Ask whoever runs the AWS organization to allow sts:AssumeRole for the trusted principal.",
     ),
     _rule(
         "AccessDenied AccessDeniedException",
         "",
-        _AUTH,
+        _ROLE,
         "AWS did not let Patchbay assume the role",
         "Check the role's ARN, and that its trust policy names the trusted principal and the external ID exactly as shown in Credentials. "
         "A new trust policy takes up to a minute to work.",
@@ -65,46 +66,46 @@ STS_RULES = (
     _rule(
         "RegionDisabledException OptInRequired",
         "",
-        _AUTH,
+        _ROLE,
         "AWS STS is switched off in {region} for the role's account",
         "Choose another STS region, or switch {region} on in the account: IAM > Account settings > STS.",
     ),
     _rule(
         " ".join(EXPIRED),
         "",
-        _AUTH,
+        _STS,
         "The deployment's own AWS credentials have expired",
         _STAFF + "renew PATCHBAY_AWS_ACCESS_KEY_ID and PATCHBAY_AWS_SECRET_ACCESS_KEY.",
     ),
     _rule(
         "SignatureDoesNotMatch InvalidSignatureException RequestExpired",
         _CLOCK,
-        _AUTH,
+        _STS,
         "AWS says that the request was signed at the wrong time",
         _STAFF + "the server's clock is off; synchronize it.",
     ),
     _rule(
         _PLATFORM_KEY,
         "",
-        _AUTH,
+        _STS,
         "AWS does not accept the deployment's own AWS credentials",
         _STAFF + "check PATCHBAY_AWS_ACCESS_KEY_ID and PATCHBAY_AWS_SECRET_ACCESS_KEY, and that {region} is enabled for their account.",
     ),
     _rule(
         "ValidationError",
         "MaxSessionDuration|DurationSeconds",
-        _REFUSED,
+        _ROLE,
         "The role does not allow sessions of an hour",
         "Set the role's maximum session duration to at least 1 hour in IAM.",
     ),
     _rule(
         "ValidationError MalformedPolicyDocument PackedPolicyTooLarge InvalidParameterValue",
         "",
-        _REFUSED,
+        _STS,
         "AWS STS did not accept the request",
         "Check the role's ARN and the model's ID.",
     ),
-    _rule(_THROTTLED, "", _LIMITED, "AWS STS is limiting requests", "Wait a moment and try again.", retryable=True),
+    _rule(_THROTTLED, "", _STS, "AWS STS is limiting requests", "Wait a moment and try again.", retryable=True),
 )
 BEDROCK_RULES = (
     _rule(
@@ -253,6 +254,12 @@ def meaning_of(rules: Sequence[Rule], code: str, said: str, otherwise: Meaning) 
     """The first rule that fits an error's code and words."""
     fitting = (rule.meaning for rule in rules if code in rule.codes and (rule.words is None or rule.words.search(said)))
     return next(fitting, otherwise)
+
+
+def sts_fallback(status: int, region: str) -> Meaning:
+    """What a status of STS means where the code says nothing."""
+    otherwise = fallback(status, f"AWS STS in {region}")
+    return Meaning(_STS, otherwise.message, otherwise.hint, otherwise.retryable)
 
 
 def fallback(status: int, who: str) -> Meaning:
