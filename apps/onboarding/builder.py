@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from apps.accounts.models import User, Workspace
@@ -18,6 +18,7 @@ from apps.external_models.models import ExternalModel
 from apps.inference.models import TestRun
 from apps.inference.result import Result
 from apps.onboarding.forms import HeaderForm, IntegrationForm, Mode, VariableForm, variable_initial
+from apps.onboarding.page_urls import PageUrls
 from apps.providers.address import fill_url, url_parameters
 from apps.providers.errors import ProviderError
 from apps.providers.jsonread import parse_json, storable
@@ -34,6 +35,9 @@ SPARE_ROWS = 3  # empty header rows for pages without scripts
 @dataclass
 class Builder:
     """One state of the page. `data` is what a submit of it would send; nothing in it is trusted before `check`."""
+
+    template: ClassVar[str] = "onboarding/custom_integration.html"
+    urls: ClassVar[PageUrls] = PageUrls()
 
     data: Mapping[str, Any]
     mode: Mode

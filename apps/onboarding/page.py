@@ -112,7 +112,7 @@ class Page:
     @property
     def tree(self) -> SafeString:
         patched = {slot.path.removeprefix("$.").removeprefix("$"): slot.key for slot in self.slots if slot.path}
-        return Tree(patched, reverse("onboarding:pick", args=[self.builder.workspace.slug])).render(self.builder.document)
+        return Tree(patched, reverse(self.builder.urls.pick, args=[self.builder.workspace.slug])).render(self.builder.document)
 
     @property
     def secret_names(self) -> str:

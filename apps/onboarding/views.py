@@ -41,9 +41,6 @@ from apps.onboarding.slots import slots_of
 from apps.providers.jsonread import storable
 from apps.providers.types import JsonValue
 
-PAGE = "onboarding/custom_integration.html"
-
-
 # The page
 
 
@@ -115,9 +112,9 @@ def show(
         keep_typed_secrets(builder)
     context = {"builder": builder, "form": builder.form, "shown": Page(builder), "dialog": dialog, **extra}
     if not is_fragment_request(request):
-        return render_page(request, PAGE, context, status=status)
+        return render_page(request, builder.template, context, status=status)
     parts = [render_to_string(f"onboarding/{dialog}.html", context, request)] if dialog else []
-    parts += [render_to_string(f"{PAGE}#{region}", {**context, "oob": True}, request) for region in regions]
+    parts += [render_to_string(f"{builder.template}#{region}", {**context, "oob": True}, request) for region in regions]
     return HttpResponse("".join(parts) + toasts_out_of_band(request), status=status)
 
 
@@ -277,9 +274,7 @@ def finish_test(request: WorkspaceRequest, ready: ReadyTest, result: Result) -> 
         actor=actor_of(request),
     )
     data = proposing.with_proposals({**before.data, "test_run": str(run.pk)}, result)
-    builder = Builder(
-        data, Mode.KEEP, before.workspace, before.user, rules=before.rules, model=before.model, connection=before.connection, run=run
-    )
+    builder = replace(before, data=data, mode=Mode.KEEP, run=run)
     return show(request, builder, regions=("identity", "errors", "result", "paths", "status"))
 
 
@@ -306,16 +301,7 @@ def pick(request: WorkspaceRequest) -> HttpResponse:
 
 def rebuilt(builder: Builder, data: dict[str, Any]) -> Builder:
     """The same page with other field values."""
-    return Builder(
-        data,
-        Mode.KEEP,
-        builder.workspace,
-        builder.user,
-        rules=builder.rules,
-        model=builder.model,
-        connection=builder.connection,
-        run=builder.run,
-    )
+    return replace(builder, data=data, mode=Mode.KEEP)
 
 
 # Address parameters and variables
