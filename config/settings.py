@@ -48,6 +48,14 @@ CSRF_TRUSTED_ORIGINS = env.list("PATCHBAY_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = env.int("PATCHBAY_TRUSTED_PROXIES", default=0)  # how many proxies in front may set X-Forwarded-For
 PATCHBAY_CA_FILE = env.str("PATCHBAY_CA_FILE", default="")  # a private CA, added to the public ones for calls out
 
+# The deployment's own AWS identity, which customers' roles trust (spec 07 G). Nothing is taken from instance metadata or from ~/.aws.
+PATCHBAY_AWS_PRINCIPAL_ARN = env.str("PATCHBAY_AWS_PRINCIPAL_ARN", default="")
+PATCHBAY_AWS_ACCESS_KEY_ID = env.str("PATCHBAY_AWS_ACCESS_KEY_ID", default="")
+PATCHBAY_AWS_SECRET_ACCESS_KEY = env.str("PATCHBAY_AWS_SECRET_ACCESS_KEY", default="")
+PATCHBAY_AWS_ENDPOINT_URL = env.str("PATCHBAY_AWS_ENDPOINT_URL", default="")  # with {service} and {region}; "" is AWS itself
+PATCHBAY_AWS_DEFAULT_REGION = env.str("PATCHBAY_AWS_DEFAULT_REGION", default="us-east-1")
+PATCHBAY_AWS_AUTO_REGISTER_ROLES = env.bool("PATCHBAY_AWS_AUTO_REGISTER_ROLES", default=False)  # without platform staff
+
 INSTALLED_APPS = [
     "apps.accounts.apps.PlatformAdminConfig",
     "django.contrib.auth",
