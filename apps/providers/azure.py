@@ -3,6 +3,7 @@
 from apps.providers.base import CheckRequest, CredentialField, EasySetup, Provider
 from apps.providers.chat import JsonObject
 from apps.providers.endpoint import join_url
+from apps.providers.openai import OpenAIFormat
 
 _PATH = "/openai/deployments/{deployment}/chat/completions?api-version={api_version}"
 
@@ -50,3 +51,11 @@ AZURE = Provider(
     ),
     summary="key and deployment",
 )
+
+
+class AzureFormat(OpenAIFormat):
+    """OpenAI's format without the model: the deployment in the URL says which it is."""
+
+    key = "azure"
+    label = "Azure OpenAI (Chat Completions)"
+    sends_model = False

@@ -1,7 +1,14 @@
 """OpenAI: the provider, and its wire format, Chat Completions, which many other servers speak too."""
 
-from apps.providers.base import CheckRequest, EasySetup, Provider
+import re
+from typing import Final
+
+from apps.providers.base import CheckRequest, EasySetup, Provider, StreamReader
+from apps.providers.chat import ChatAnswer, ChatCall, Image, JsonObject, Message, Role, Text, Tool, ToolCall
 from apps.providers.endpoint import join_url
+from apps.providers.openai_answer import OpenAIReader, read_completion
+from apps.providers.rendering import calls_of, check_call, data_url, error_text, given, results_of, stop_list, text_of
+from apps.providers.types import JsonValue
 
 OPENAI = Provider(
     "openai",
@@ -18,3 +25,95 @@ OPENAI = Provider(
     ),
     summary="API key",
 )
+
+# OpenAI's reasoning models know only max_completion_tokens, its others both names, and most servers that speak its format, older API
+# versions of Azure among them, only max_tokens. A new name is therefore sent to models that need it, the old one to all others.
+_NEW_LIMIT: Final = re.compile(r"(?:.*/)?(?:ft:)?(?:o\d|gpt-[5-9]|gpt-\d\d|chat-latest|codex)", re.IGNORECASE)
+
+
+class OpenAIFormat:
+    """Chat Completions. Failed tool calls have no mark there: their result begins with "Error: "."""
+
+    key = "openai"
+    label = "OpenAI (Chat Completions)"
+    sends_model = True
+
+    def build_body(self, call: ChatCall, model: str, *, stream: bool = False) -> JsonObject:
+        check_call(call)
+        return {
+            **({"model": model} if self.sends_model else {}),
+            "messages": list(_messages(call)),
+            **_tools(call),
+            **_response_format(call),
+            **given(temperature=call.temperature, top_p=call.top_p, stop=stop_list(call)),
+            **given(**{limit_field(model): call.max_tokens}),
+            **({"stream": True, "stream_options": {"include_usage": True}} if stream else {}),
+        }
+
+    def stream_url(self, url: str) -> str:
+        return url
+
+    def read_answer(self, document: JsonValue) -> ChatAnswer:
+        return read_completion(document, self.label)
+
+    def read_stream(self) -> StreamReader:
+        return OpenAIReader(self.label)
+
+
+def limit_field(model: str) -> str:
+    """What the limit on the answer's length is called for this model."""
+    return "max_completion_tokens" if _NEW_LIMIT.match(model) else "max_tokens"
+
+
+def _messages(call: ChatCall) -> list[JsonValue]:
+    system: list[JsonValue] = [{"role": "system", "content": call.system}] if call.system else []
+    return [*system, *(rendered for message in call.messages for rendered in _turn(message))]
+
+
+def _turn(message: Message) -> list[JsonObject]:
+    """One turn as messages: tool results are messages of their own, and have to follow the calls at once."""
+    if message.role is Role.ASSISTANT:
+        calls: list[JsonValue] = [_call(call) for call in calls_of(message)]
+        text = text_of(message)
+        # A turn of calls alone has null for its content, not an empty text.
+        return [{"role": "assistant", "content": text if text or not calls else None, **({"tool_calls": calls} if calls else {})}]
+    results: list[JsonObject] = [
+        {"role": "tool", "tool_call_id": result.call_id, "content": error_text(result)} for result in results_of(message)
+    ]
+    parts: list[JsonObject] = [_part(part) for part in message.parts if isinstance(part, Text | Image)]
+    if not parts and results:
+        return results
+    only_text = all(part["type"] == "text" for part in parts)
+    return [*results, {"role": "user", "content": text_of(message) if only_text else list(parts)}]
+
+
+def _part(part: Text | Image) -> JsonObject:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": data_url(part)}}
+
+
+def _call(call: ToolCall) -> JsonObject:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _tools(call: ChatCall) -> JsonObject:
+    if not call.tools:
+        return {}
+    tools: list[JsonValue] = [{"type": "function", "function": _function(tool)} for tool in call.tools]
+    choice: JsonValue = call.tool_use
+    if call.tool_name:
+        choice = {"type": "function", "function": {"name": call.tool_name}}
+    return {"tools": tools, **given(tool_choice=choice, parallel_tool_calls=call.parallel_tools)}
+
+
+def _function(tool: Tool) -> JsonObject:
+    return given(name=tool.name, description=tool.description or None, parameters=dict(tool.parameters) or None)
+
+
+def _response_format(call: ChatCall) -> JsonObject:
+    wanted = call.response_schema
+    if wanted is None:
+        return {}
+    schema: JsonObject = {"name": wanted.name, "schema": dict(wanted.schema), "strict": wanted.strict}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -3,17 +3,17 @@
 from typing import Final
 
 from apps.providers.anthropic import ANTHROPIC
-from apps.providers.azure import AZURE
+from apps.providers.azure import AZURE, AzureFormat
 from apps.providers.base import ChatFormat, Provider
 from apps.providers.cohere import COHERE
 from apps.providers.converse import BEDROCK
 from apps.providers.custom import CUSTOM
 from apps.providers.gemini import GOOGLE
-from apps.providers.openai import OPENAI
+from apps.providers.openai import OPENAI, OpenAIFormat
 
 # In the order in which lists show them.
 PROVIDERS: Final[dict[str, Provider]] = {provider.key: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, COHERE, AZURE, BEDROCK, CUSTOM)}
-CHAT_FORMATS: Final[dict[str, ChatFormat]] = {}
+CHAT_FORMATS: Final[dict[str, ChatFormat]] = {wire.key: wire for wire in (OpenAIFormat(), AzureFormat())}
 STRUCTURES: Final = ("openai", "anthropic", "gemini")  # the chat formats that a custom integration can follow
 
 

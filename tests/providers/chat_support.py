@@ -1,0 +1,53 @@
+"""What the tests of the chat formats share: recorded answers, and a streamed answer put together again."""
+
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from apps.providers.base import StreamReader
+from apps.providers.chat import ChatAnswer, Ended, StreamEvent, TextDelta, ToolArgumentsDelta, ToolCall, ToolCallStarted
+from apps.providers.types import JsonValue
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def recorded_json(name: str) -> JsonValue:
+    value: JsonValue = json.loads((RECORDED / f"{name}.json").read_text())
+    return value
+
+
+def recorded_stream(name: str) -> bytes:
+    return (RECORDED / f"{name}.sse").read_bytes()
+
+
+def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
+    """The data in pieces, cut at these places."""
+    edges = [0, *sorted({place for place in places if 0 < place < len(data)}), len(data)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def feed_all(reader: StreamReader, pieces: Iterable[bytes]) -> list[StreamEvent]:
+    """Everything a reader says of these pieces, the end included."""
+    events = [event for piece in pieces for event in reader.feed(piece)]
+    return [*events, *reader.finish()]
+
+
+def told(events: Iterable[StreamEvent]) -> ChatAnswer:
+    """The answer that a stream tells. Fails when the events come in an order that makes no sense."""
+    text, calls, end = "", list[ToolCall](), None
+    for event in events:
+        assert end is None, "something came after the end"
+        match event:
+            case TextDelta():
+                text += event.text
+            case ToolCallStarted():
+                assert event.index == len(calls)
+                calls.append(ToolCall(event.id, event.name, ""))
+            case ToolArgumentsDelta():
+                call = calls[event.index]
+                calls[event.index] = ToolCall(call.id, call.name, call.arguments + event.text)
+            case Ended():
+                end = event
+    assert end is not None, "no end"
+    return ChatAnswer(text, tuple(calls), end.finish, end.usage)
