@@ -62,6 +62,7 @@ class Event(StrEnum):
     CONNECTION_ROTATED = "connection.rotated", Category.CONNECTIONS, "Connection rotated"
     CONNECTION_INFERENCING_SWITCHED = "connection.inferencing_switched", Category.CONNECTIONS, "Connection's inferencing switched"
     CONNECTION_TESTED = "connection.tested", Category.CONNECTIONS, "Connection tested"
+    CONNECTION_KEY_LOOKED_UP = "connection.key_looked_up", Category.CONNECTIONS, "Key looked up"
     CONNECTION_DELETED = "connection.deleted", Category.CONNECTIONS, "Connection deleted"
 
     AUTHORIZATION_PROFILE_CREATED = "authorization_profile.created", Category.AUTHORIZATION_PROFILES, "Authorization profile created"
@@ -110,6 +111,7 @@ class Event(StrEnum):
     EGRESS_RULE_ADDED = "egress.rule_added", Category.PLATFORM, "Egress rule added"
     EGRESS_RULE_ENDED = "egress.rule_ended", Category.PLATFORM, "Egress rule ended"
     EGRESS_REFUSED = "egress.refused", Category.PLATFORM, "Call out refused by an egress rule"
+    CATALOG_UPDATED = "catalog.updated", Category.PLATFORM, "Catalogue updated"
     SECRETS_ROTATED = "secrets.rotated", Category.PLATFORM, "Secrets rotated"
 
     category: Category

@@ -27,3 +27,10 @@ def search_key(*texts: str) -> str:
 def search_words(text: str) -> list[str]:
     """What a search text asks for: each word must be found."""
     return search_key(text).split()
+
+
+def tidy_name(name: str) -> str:
+    """Names as their makers write them: the package has "gpt 4o mini" and "gemini 1.5 Pro" beside "GPT-5 mini"."""
+    name = re.sub(r"^gpt[- ](?=\d)", "GPT-", name)
+    name = re.sub(r"^(GPT-[\w.]+)-(?=[a-z])", r"\1 ", name)
+    return re.sub(r"^gemini\b", "Gemini", name)
