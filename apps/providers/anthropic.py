@@ -2,10 +2,17 @@
 
 from typing import Final
 
-from apps.providers.base import CheckRequest, EasySetup, Provider
+from apps.providers.anthropic_answer import AnthropicReader, read_message
+from apps.providers.base import CheckRequest, EasySetup, Provider, StreamReader
+from apps.providers.chat import ChatAnswer, ChatCall, Image, JsonObject, Message, Part, Text, ToolCall, ToolResult, ToolUse
 from apps.providers.endpoint import join_url
+from apps.providers.rendering import arguments_of, check_call, given, merged, stop_list, without_empty_text
+from apps.providers.types import JsonValue
 
 VERSION: Final = "2023-06-01"  # the API's only version; newer features come without a new one
+# Messages wants a limit in every call. Where the caller sets none, this is what every model in service can write; a longer answer ends
+# with Finish.LENGTH, which says so.
+DEFAULT_MAX_TOKENS: Final = 8192
 
 ANTHROPIC = Provider(
     "anthropic",
@@ -22,3 +29,88 @@ ANTHROPIC = Provider(
     ),
     summary="API key",
 )
+
+
+class AnthropicFormat:
+    """Messages: content in typed blocks, tool results in the user's turn, user and assistant in turns."""
+
+    key = "anthropic"
+    label = "Anthropic (Messages)"
+
+    def build_body(self, call: ChatCall, model: str, *, stream: bool = False) -> JsonObject:
+        check_call(call)
+        return {
+            "model": model,
+            "max_tokens": DEFAULT_MAX_TOKENS if call.max_tokens is None else call.max_tokens,
+            **given(system=call.system or None),
+            "messages": [self._turn(message) for message in merged(call.messages)],
+            **_tools(call),
+            **_output_config(call),
+            **given(temperature=call.temperature, top_p=call.top_p, stop_sequences=stop_list(call)),
+            **({"stream": True} if stream else {}),
+        }
+
+    def stream_url(self, url: str) -> str:
+        return url
+
+    def read_answer(self, document: JsonValue) -> ChatAnswer:
+        return read_message(document, self.label)
+
+    def read_stream(self) -> StreamReader:
+        return AnthropicReader(self.label)
+
+    def _turn(self, message: Message) -> JsonObject:
+        parts = without_empty_text(message).parts
+        if len(parts) == 1 and isinstance(parts[0], Text):
+            return {"role": message.role, "content": parts[0].text}
+        return {"role": message.role, "content": [self._block(part) for part in parts]}
+
+    def _block(self, part: Part) -> JsonObject:
+        match part:
+            case Text():
+                return {"type": "text", "text": part.text}
+            case Image():
+                return {"type": "image", "source": _source(part)}
+            case ToolCall():
+                return {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments_of(part, self.label)}
+            case ToolResult():
+                failed: JsonObject = {"is_error": True} if part.is_error else {}
+                return {"type": "tool_result", "tool_use_id": part.call_id, "content": part.content, **failed}
+
+
+def _source(image: Image) -> JsonObject:
+    if image.url:
+        return {"type": "url", "url": image.url}
+    return {"type": "base64", "media_type": image.media_type, "data": image.data}
+
+
+def _tools(call: ChatCall) -> JsonObject:
+    if not call.tools:
+        return {}
+    tools: list[JsonValue] = [
+        {**given(name=tool.name, description=tool.description or None), "input_schema": {"type": "object", **tool.parameters}}
+        for tool in call.tools
+    ]
+    return {"tools": tools, **_tool_choice(call)}
+
+
+def _tool_choice(call: ChatCall) -> JsonObject:
+    """Anthropic's word for each choice; parallel calls are a part of it, so forbidding them states the choice that is the default."""
+    choice: JsonObject
+    if call.tool_name:
+        choice = {"type": "tool", "name": call.tool_name}
+    elif call.tool_use is None and call.parallel_tools is None:
+        return {}
+    else:
+        words = {ToolUse.AUTO: "auto", ToolUse.REQUIRED: "any", ToolUse.NONE: "none"}
+        choice = {"type": words[call.tool_use or ToolUse.AUTO]}
+    if call.parallel_tools is not None and choice["type"] != "none":
+        choice["disable_parallel_tool_use"] = not call.parallel_tools
+    return {"tool_choice": choice}
+
+
+def _output_config(call: ChatCall) -> JsonObject:
+    """A schema is always strict there, and has no name."""
+    if call.response_schema is None:
+        return {}
+    return {"output_config": {"format": {"type": "json_schema", "schema": dict(call.response_schema.schema)}}}

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from apps.providers.anthropic import ANTHROPIC
+from apps.providers.anthropic import ANTHROPIC, AnthropicFormat
 from apps.providers.azure import AZURE, AzureFormat
 from apps.providers.base import ChatFormat, Provider
 from apps.providers.cohere import COHERE
@@ -13,7 +13,7 @@ from apps.providers.openai import OPENAI, OpenAIFormat
 
 # In the order in which lists show them.
 PROVIDERS: Final[dict[str, Provider]] = {provider.key: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, COHERE, AZURE, BEDROCK, CUSTOM)}
-CHAT_FORMATS: Final[dict[str, ChatFormat]] = {wire.key: wire for wire in (OpenAIFormat(), AzureFormat())}
+CHAT_FORMATS: Final[dict[str, ChatFormat]] = {wire.key: wire for wire in (OpenAIFormat(), AzureFormat(), AnthropicFormat())}
 STRUCTURES: Final = ("openai", "anthropic", "gemini")  # the chat formats that a custom integration can follow
 
 

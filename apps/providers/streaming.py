@@ -19,6 +19,7 @@ class Narrator:
         self.usage = Usage()
         self.ended = False
         self._calls: dict[object, int] = {}
+        self._bare: set[int] = set()  # calls without arguments so far
 
     def say(self, text: str) -> list[StreamEvent]:
         return [TextDelta(text)] if text else []
@@ -26,14 +27,15 @@ class Narrator:
     def start_call(self, key: object, call_id: str, name: str) -> list[StreamEvent]:
         """A new tool call, which the stream goes on to name by this key."""
         self._calls[key] = index = len(self._calls)
+        self._bare.add(index)
         return [ToolCallStarted(index, call_id, name)]
-
-    def has_call(self, key: object) -> bool:
-        return key in self._calls
 
     def add_arguments(self, key: object, text: str) -> list[StreamEvent]:
         """More of a call's arguments; nothing for a call that was never started."""
-        return [ToolArgumentsDelta(self._calls[key], text)] if text and key in self._calls else []
+        if not text or key not in self._calls:
+            return []
+        self._bare.discard(self._calls[key])
+        return [ToolArgumentsDelta(self._calls[key], text)]
 
     def end(self) -> list[StreamEvent]:
         """The last event, once. Raises ProviderError(DISCONNECTED) when the provider has not said why it stopped."""
@@ -43,7 +45,8 @@ class Narrator:
             raise cut_off()
         self.ended = True
         finish = Finish.TOOLS if self.finish is Finish.STOP and self._calls else self.finish
-        return [Ended(finish, self.usage)]
+        empty = [ToolArgumentsDelta(index, "{}") for index in sorted(self._bare)]  # arguments are JSON, also where there are none
+        return [*empty, Ended(finish, self.usage)]
 
 
 class SseReader(ABC):
