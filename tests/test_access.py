@@ -21,6 +21,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.accounts.permissions import Role
 from apps.connections.models import Connection
+from apps.external_models.definition import Definition, Header
 from apps.external_models.models import ExternalModel, Status
 from apps.external_models.names import name_key
 from tests.conftest import ClientFor
@@ -49,7 +50,8 @@ class Row:
 def a_model(cast: Cast) -> object:
     """The ID of an active model of harbor; the same one whenever it is asked for in a test."""
     key = name_key("Row model")
-    defaults = {"name": "Row model", "status": Status.ACTIVE, "inferencing_enabled": True}
+    with_key = Definition(headers=(Header("X-Api-Key", secret=True),)).to_json()
+    defaults = {"name": "Row model", "status": Status.ACTIVE, "inferencing_enabled": True, "definition_json": with_key}
     return ExternalModel.objects.get_or_create(workspace=cast.harbor, name_key=key, defaults=defaults)[0].pk
 
 
@@ -104,6 +106,10 @@ ROWS = [
     Row("connections:delete_connection", "OA", kwargs=CONNECTION),
     Row("connections:delete_connection", "OA", "POST", CONNECTION),
     Row("inference:test_connection", "OAM", "POST", CONNECTION),
+    Row("inference:rotate_key", "OAM", kwargs=CONNECTION),
+    Row("inference:rotate_key", "OAM", "POST", CONNECTION),
+    Row("connections:whose_key", "OA"),
+    Row("connections:whose_key", "OA", "POST"),
     Row("onboarding:custom_new", "OAM"),
     Row("onboarding:custom_edit", "OAM", kwargs=MODEL),
     Row("onboarding:save", "OAM", "POST"),

@@ -284,6 +284,20 @@ ROWS = [
         ("w connection.credentials_replaced",),
     ),
     Row(
+        "connections.rotate_key",
+        with_connection(
+            lambda connection, cast: connections.rotate_key(connection, secret=Secret("sk-live-4711-NEWW"), actor=actor(cast.alice))
+        ),
+        ("w connection.rotated",),
+    ),
+    Row(
+        "connections.record_key_lookup",
+        with_connection(
+            lambda connection, cast: connections.record_key_lookup(cast.harbor, found=[connection], actor=actor(cast.alice)),
+        ),
+        ("w connection.key_looked_up",),
+    ),
+    Row(
         "connections.switch_connection",
         with_connection(lambda connection, cast: connections.switch_connection(connection, on=False, actor=actor(cast.alice))),
         ("w connection.inferencing_switched",),
@@ -310,6 +324,15 @@ ROWS = [
             )
         ),
         ("w connection.tested",),
+    ),
+    Row(
+        "inference.record_failed_rotation",
+        with_connection(
+            lambda connection, cast: inference.record_failed_rotation(
+                connection, result=Result(failure=REFUSED), workspace_id=cast.harbor.pk, actor=actor(cast.alice)
+            )
+        ),
+        ("w connection.rotated failed",),
     ),
     Row(
         "inference.record_refusal",

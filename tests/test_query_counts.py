@@ -108,6 +108,8 @@ PAGES = [
     Page("connections:add_connection", 5, connections),
     Page("connections:edit_connection", 6, one_connection),
     Page("connections:delete_connection", 7, one_connection),
+    Page("inference:rotate_key", 6, one_connection),
+    Page("connections:whose_key", 4, models),
     Page("onboarding:custom_new", 4, models),
     Page("onboarding:custom_edit", 8, connections),
 ]

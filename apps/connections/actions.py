@@ -1,13 +1,14 @@
 """Every change of a connection. Each is atomic and leaves one audit event; secrets show there as *changed*."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
 
+from apps.accounts.models import Workspace
 from apps.audit.events import Event
-from apps.audit.record import Actor, hold_chain, record
+from apps.audit.record import Actor, Target, hold_chain, record
 from apps.connections.models import Connection, ConnectionSecret
 from apps.connections.origin import origin_of
 from apps.core.secrets import PLATFORM, Secret, fingerprint, hint, seal
@@ -37,6 +38,13 @@ class ConnectionEditConflict(Exception):
 
     def __init__(self) -> None:
         super().__init__("Somebody changed this connection while you were editing it. Reload the page, then enter the values again.")
+
+
+class RotationChangesNothing(Exception):
+    """The new key is the key that the connection has."""
+
+    def __init__(self) -> None:
+        super().__init__("This connection already uses this key. Paste the new one.")
 
 
 @transaction.atomic
@@ -86,6 +94,28 @@ def replace_credentials(
     store_secrets(connection, secrets)
     changes |= {f"secret {header}": "cleared: the host changed" for header in cleared}
     record(Event.CONNECTION_CREDENTIALS_REPLACED, actor=actor, workspace=connection.workspace_id, target=connection, changes=changes)
+    return connection
+
+
+@transaction.atomic
+def rotate_key(connection: Connection, *, secret: Secret, actor: Actor) -> Connection:
+    """Switch to a new key that the provider has accepted. Calls under way keep the one that they began with.
+
+    Raises KeyAlreadyUsed, and ConnectionEditConflict when the connection or its endpoint changed after `connection` was read.
+    """
+    read_as = (connection.version, connection.model.definition.url)
+    connection = lock(connection)
+    if (connection.version, connection.model.definition.url) != read_as:
+        raise ConnectionEditConflict
+    header = key_header(connection.model.definition)
+    connection.key_fingerprint = key_fingerprint(connection.model, {header: secret})
+    connection.last_error, connection.last_used_at = "", timezone.now()
+    connection.version += 1
+    connection.updated_at = timezone.now()
+    save_unique(connection)
+    store_secrets(connection, {header: secret})
+    changes = {f"secret {header}": secret}
+    record(Event.CONNECTION_ROTATED, actor=actor, workspace=connection.workspace_id, target=connection, changes=changes)
     return connection
 
 
@@ -205,3 +235,12 @@ def save_unique(connection: Connection) -> None:
         if others.filter(workspace=connection.workspace, name_key=connection.name_key).exists():
             raise ConnectionNameTaken(connection.name) from error
         raise
+
+
+@transaction.atomic
+def record_key_lookup(workspace: Workspace, *, found: Sequence[Connection], actor: Actor) -> None:
+    """Somebody asked whose key it is. The event names the connections that hold it, never the key or its fingerprint."""
+    hold_chain(workspace.pk)
+    about = Target("connections.connection", "", "Whose key is this?")
+    names = [connection.name for connection in found]
+    record(Event.CONNECTION_KEY_LOOKED_UP, actor=actor, workspace=workspace.pk, target=about, changes={"found": names})

@@ -105,6 +105,11 @@ class Connection(models.Model):
         """The parameters as the fields of a form."""
         return {f"p-{name}": value for name, value in self.parameters.items()}
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key to rotate: a role or an authorization profile has none of the connection's own."""
+        return bool(self.model.definition.secret_headers)
+
     def missing_secrets(self) -> list[str]:
         """Names of the secret headers that this connection should hold and cannot supply: never entered, cleared, or unreadable."""
         stored = self.stored_secrets()

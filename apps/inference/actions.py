@@ -64,6 +64,20 @@ def record_connection_test(connection: Connection, *, result: Result, workspace_
 
 
 @transaction.atomic
+def record_failed_rotation(connection: Connection, *, result: Result, workspace_id: UUID, actor: Actor) -> None:
+    """A new key was not accepted, or could not be checked: nothing changed, and the log says that somebody tried."""
+    hold_chain(workspace_id)
+    record(
+        Event.CONNECTION_ROTATED,
+        actor=actor,
+        workspace=workspace_id,
+        target=connection,
+        outcome=outcome_of(result),
+        changes=what_happened(result),
+    )
+
+
+@transaction.atomic
 def record_refusal(workspace: Workspace, *, model: ExternalModel | None, name: str, url: str, actor: Actor) -> None:
     """An address was refused by the egress rules before a call was made. The event names its host, not its path or query."""
     hold_chain(workspace.pk)

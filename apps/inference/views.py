@@ -21,14 +21,11 @@ from apps.egress import rules
 from apps.external_models.queries import get_model
 from apps.inference import pipeline
 from apps.inference.actions import record_connection_test
-from apps.inference.queries import last_test
+from apps.inference.queries import sample_values
 from apps.inference.result import Failure, Result
 from apps.inference.target import Target, target_of
 from apps.providers.errors import ProviderError
 from apps.providers.types import JsonValue
-from apps.providers.variables import coerce_values
-
-DEFAULT_PROMPT = "Say hello in one short sentence."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +53,7 @@ async def test_connection(request: WorkspaceRequest, model_id: UUID, connection_
 def prepare(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> ReadyTest:
     """Raises ProviderError when the remembered sample does not fit the variables any more."""
     connection = get_connection(get_model(request.workspace, model_id), connection_id)
-    run = last_test(model_id, request.user)
-    sample = {"prompt": DEFAULT_PROMPT} | (run.sample if run else {})
-    values = coerce_values(connection.model.definition.variables, sample)
+    values = sample_values(connection.model, request.user)
     ready = ReadyTest(connection, target_of(connection), values, rules.current())
     release_connection()
     return ready
