@@ -1,7 +1,7 @@
 """Saving the *Custom API integration* page: the definition, its first connection, and on Confirm the activation, in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from apps.accounts.models import Workspace
 from apps.connections.actions import add_connection, drop_secrets_of_other_hosts, replace_credentials
 from apps.connections.models import Connection
 from apps.core.secrets import Secret
-from apps.external_models.actions import Author, EditConflict, activate_model, add_model, update_model
+from apps.external_models.actions import Author, EditConflict, Origin, activate_model, add_model, update_model
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel
 from apps.external_models.names import name_key, numbered, shortened
@@ -26,6 +26,7 @@ class Integration:
     parameters: Mapping[str, str]
     connection_name: str
     tested_digest: str
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,13 @@ def save_integration(
     """
     if model is None:
         model = add_model(
-            workspace, name=integration.name, definition=integration.definition, by=by, creation_key=creation_key, as_draft=not confirm
+            workspace,
+            name=integration.name,
+            definition=integration.definition,
+            by=by,
+            creation_key=creation_key,
+            as_draft=not confirm,
+            origin=integration.origin,
         )
         if model.definition != integration.definition or model.name != (integration.name or model.name):
             raise EditConflict(model)

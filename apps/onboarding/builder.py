@@ -13,8 +13,10 @@ from apps.connections.origin import origin_of
 from apps.core.egress import EgressRule, check_url
 from apps.core.outbound import Failure, OutboundError
 from apps.core.secrets import Secret, SecretUnreadable, fingerprint, unseal
+from apps.external_models.actions import Origin
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel
+from apps.inference.authorization import Authorization
 from apps.inference.models import TestRun
 from apps.inference.result import Result
 from apps.onboarding.forms import HeaderForm, IntegrationForm, Mode, VariableForm, variable_initial
@@ -38,6 +40,7 @@ class Builder:
 
     template: ClassVar[str] = "onboarding/custom_integration.html"
     urls: ClassVar[PageUrls] = PageUrls()
+    form_class: ClassVar[type[IntegrationForm]] = IntegrationForm
 
     data: Mapping[str, Any]
     mode: Mode
@@ -53,7 +56,7 @@ class Builder:
     variable_forms: list[VariableForm] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.form = IntegrationForm(self.data, mode=self.mode)
+        self.form = self.form_class(self.data, mode=self.mode)
         self.headers = [HeaderForm(self.data, prefix=f"h-{number}", mode=self.mode) for number in self.numbers(HEADER_ROW)]
         self.variable_forms = [VariableForm(self.data, prefix=f"v-{number}") for number in self.numbers(VARIABLE_ROW)]
         for row in self.headers:
@@ -91,6 +94,15 @@ class Builder:
             body=str(value["body"]).replace("\r\n", "\n"),
             paths=paths,
         )
+
+    @property
+    def model_origin(self) -> Origin:
+        """What a model that this page adds is: its type, who serves it."""
+        return Origin()
+
+    def authorization(self) -> Authorization | None:
+        """What authorizes a test besides the secret headers. May query: not for the event loop."""
+        return None
 
     @property
     def name(self) -> str:

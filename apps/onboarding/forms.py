@@ -5,7 +5,7 @@ sent, Confirm wants everything.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -32,6 +32,11 @@ class Mode(StrEnum):
 
 class IntegrationForm(forms.Form):
     """Everything of the page that stands once. The body, and what needs more than one field, is checked by the Builder."""
+
+    # The fields at which an error can stand, in the order of the page.
+    places: ClassVar[tuple[str, ...]] = (
+        "name", "connection_name", "url", "body", "output_path", "input_tokens_path", "output_tokens_path",
+    )  # fmt: skip
 
     name = forms.CharField(required=False, label="Model name", max_length=1000)
     method = forms.ChoiceField(choices=[(method, method) for method in METHODS], required=False)

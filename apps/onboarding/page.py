@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.forms import Form
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from apps.external_models.definition import SECRET_HEADERS
 from apps.onboarding.builder import SPARE_ROWS, Builder
-from apps.onboarding.forms import variable_initial
-from apps.onboarding.slots import FIELDS, Slot, slots_of
+from apps.onboarding.forms import IntegrationForm, variable_initial
+from apps.onboarding.slots import Slot, slots_of
 from apps.onboarding.tree import Tree
 from apps.providers.types import Variable
 
@@ -119,8 +118,7 @@ class Page:
         return " ".join(sorted(SECRET_HEADERS))
 
 
-def form_places(form: Form) -> Iterator[Problem]:
-    shown = ["name", "connection_name", "url", "body", *FIELDS.values()]
-    for name in shown:
+def form_places(form: IntegrationForm) -> Iterator[Problem]:
+    for name in form.places:
         errors = form.errors.get(name, ())
         yield Problem(name, ANCHORS.get(name, f"id_{name}"), str(form.fields[name].label), " ".join(str(error) for error in errors))

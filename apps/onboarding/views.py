@@ -64,7 +64,7 @@ def custom_edit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     return show(request, builder if tested.has_unsaved_secrets else tested)
 
 
-def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
+def read_builder(request: WorkspaceRequest, mode: Mode, page: type[Builder]) -> Builder:
     """The page as it was submitted. A model or test run of another workspace or person is not found."""
     data = {name: storable(text) for name, text in request.POST.dict().items()}  # PostgreSQL takes no U+0000
     model_id, run_id = as_uuid(data.get("model")), as_uuid(data.get("test_run"))
@@ -73,7 +73,7 @@ def read_builder(request: WorkspaceRequest, mode: Mode) -> Builder:
     runs = TestRun.objects.filter(workspace=request.workspace, created_by=request.user).prefetch_related("typed_secrets")
     run = runs.filter(pk=run_id).first() if run_id else None
     holder = model or made_before(request, data)
-    return Builder(
+    return page(
         data,
         mode,
         request.workspace,
@@ -123,15 +123,15 @@ def show(
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def save(request: WorkspaceRequest) -> HttpResponse:
+def save(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """Save as draft, Confirm, or Confirm without a test."""
     action = request.POST.get("action", "draft")
     if action not in {"draft", "confirm", "untested"}:
         return HttpResponseBadRequest("Unknown action.")
-    builder = read_builder(request, Mode.KEEP if action == "draft" else Mode.CONFIRM)
+    builder = read_builder(request, Mode.KEEP if action == "draft" else Mode.CONFIRM, page)
     if action == "draft" and builder.model and not builder.model.is_draft:
         # The page was opened before somebody confirmed the draft: what people can call is never half done.
-        action, builder = "confirm", read_builder(request, Mode.CONFIRM)
+        action, builder = "confirm", read_builder(request, Mode.CONFIRM, page)
     valid = builder.check()
     needs_test = valid and action == "confirm" and not builder.tested_digest
     if action == "confirm" and valid and not needs_test:
@@ -170,6 +170,7 @@ def integration_of(builder: Builder, action: str) -> Integration:
         parameters=builder.parameters,
         connection_name=" ".join(str(builder.form["connection_name"].value() or "").split()),
         tested_digest="" if action == "untested" else builder.tested_digest,
+        origin=builder.model_origin,
     )
 
 
@@ -217,9 +218,9 @@ class ReadyTest:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def sample(request: WorkspaceRequest) -> HttpResponse:
+def sample(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """Open *Sample input*, if the request can be built at all."""
-    builder = read_builder(request, Mode.TEST)
+    builder = read_builder(request, Mode.TEST, page)
     if not builder.check():
         note_refusal(request, builder)
         return show(request, builder, regions=("errors", "status"), status=422)
@@ -234,17 +235,17 @@ def note_refusal(request: WorkspaceRequest, builder: Builder) -> None:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-async def test(request: WorkspaceRequest) -> HttpResponse:
+async def test(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:  # noqa: PT028 - no test, a view
     """Send the request exactly as it would be sent at run time. Async, so that a closed browser cancels the upstream call."""
-    ready = await sync_to_async(prepare_test)(request)
+    ready = await sync_to_async(prepare_test)(request, page)
     if isinstance(ready, HttpResponse):
         return ready
     result = await pipeline.run(ready.target, ready.values, rules=ready.builder.rules)
     return await sync_to_async(finish_test)(request, ready, result)
 
 
-def prepare_test(request: WorkspaceRequest) -> ReadyTest | HttpResponse:
-    builder = read_builder(request, Mode.TEST)
+def prepare_test(request: WorkspaceRequest, page: type[Builder]) -> ReadyTest | HttpResponse:
+    builder = read_builder(request, Mode.TEST, page)
     if not builder.check():
         note_refusal(request, builder)
         return show(request, builder, regions=("errors", "status"), status=422)
@@ -252,7 +253,7 @@ def prepare_test(request: WorkspaceRequest) -> ReadyTest | HttpResponse:
     if values is None:
         return show(request, builder, regions=("errors",), dialog="_sample_dialog", status=422, fields=fields)
     limits = Limits(first_byte=builder.model.first_byte_seconds, total=builder.model.total_seconds) if builder.model else Limits()
-    target = Target(proposing.testable(builder.definition), builder.secrets, builder.parameters, limits)
+    target = Target(proposing.testable(builder.definition), builder.secrets, builder.parameters, limits, builder.authorization())
     release_connection()
     return ReadyTest(builder, target, values, raw_sample(fields))
 
@@ -280,9 +281,9 @@ def finish_test(request: WorkspaceRequest, ready: ReadyTest, result: Result) -> 
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def preview(request: WorkspaceRequest) -> HttpResponse:
+def preview(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """What a path, as it is being typed, picks out of the last response."""
-    builder = read_builder(request, Mode.KEEP)
+    builder = read_builder(request, Mode.KEEP, page)
     wanted = request.GET.get("slot", "")
     slot = next((slot for slot in slots_of(builder) if slot.key == wanted), None)
     if slot is None or not is_fragment_request(request):
@@ -292,9 +293,9 @@ def preview(request: WorkspaceRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def pick(request: WorkspaceRequest) -> HttpResponse:
+def pick(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """A value of the response was clicked: its path goes into the armed slot, and the next empty slot is armed."""
-    builder = read_builder(request, Mode.KEEP)
+    builder = read_builder(request, Mode.KEEP, page)
     builder = rebuilt(builder, proposing.picked(builder, request.POST.get("pick", "")))
     return show(request, builder, regions=("result", "paths", "status"))
 
@@ -309,16 +310,16 @@ def rebuilt(builder: Builder, data: dict[str, Any]) -> Builder:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def address(request: WorkspaceRequest) -> HttpResponse:
+def address(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """The endpoint changed: show a field for each `{name}` in it."""
-    return show(request, read_builder(request, Mode.KEEP), regions=("parameters",))
+    return show(request, read_builder(request, Mode.KEEP, page), regions=("parameters",))
 
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def variable_dialog(request: WorkspaceRequest) -> HttpResponse:
+def variable_dialog(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """Open the dialog for a new variable, or for the one named by `edit`."""
-    builder = read_builder(request, Mode.KEEP)
+    builder = read_builder(request, Mode.KEEP, page)
     name = request.POST.get("edit") or ""
     variable = next((variable for variable in builder.variables if variable.name == name), None)
     form = VariableForm(prefix="nv", initial=variable_initial(variable) if variable else {"type": "string"})
@@ -327,9 +328,9 @@ def variable_dialog(request: WorkspaceRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def variable_save(request: WorkspaceRequest) -> HttpResponse:
+def variable_save(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """Add the dialog's variable, or replace the one being edited."""
-    builder = read_builder(request, Mode.KEEP)
+    builder = read_builder(request, Mode.KEEP, page)
     editing = request.POST.get("nv-editing", "")
     others = [variable for variable in builder.variables if variable.name != editing]
     form = VariableForm(builder.data, prefix="nv", taken=frozenset(variable.name for variable in others))
@@ -343,8 +344,8 @@ def variable_save(request: WorkspaceRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def variable_remove(request: WorkspaceRequest) -> HttpResponse:
-    builder = read_builder(request, Mode.KEEP)
+def variable_remove(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
+    builder = read_builder(request, Mode.KEEP, page)
     name = request.POST.get("remove", "")
     left = [variable for variable in builder.variables if variable.name != name]
     changed = with_variables(builder, left)
@@ -360,9 +361,9 @@ def variable_remove(request: WorkspaceRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def variable_toggle(request: WorkspaceRequest) -> HttpResponse:
+def variable_toggle(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """Switch *System prompt* or *Examples* on or off."""
-    builder = read_builder(request, Mode.KEEP)
+    builder = read_builder(request, Mode.KEEP, page)
     switch = request.POST.get("toggle", "")
     data = dict(builder.data)
     if switch in {"use_system_prompt", "use_examples"}:
