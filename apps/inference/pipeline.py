@@ -1,7 +1,8 @@
 """The one way to call a model: render -> authorize -> send -> read (spec 04). Test response and connection tests run exactly this."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from apps.core.egress import EgressRule
 from apps.core.http import Exchange, Filling, send
@@ -10,12 +11,13 @@ from apps.core.secrets import Secret, call_secrets, redact
 from apps.inference.authorization import Authorized
 from apps.inference.result import Failure, Received, Result, Sent
 from apps.inference.target import Target
-from apps.providers.base import WireFormat
+from apps.providers.base import CheckRequest, WireFormat
 from apps.providers.chat_wire import ChatWire
 from apps.providers.custom import TemplateFormat
 from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.jsonpath import JsonPath, PathInvalid, compile_path
 from apps.providers.jsonread import storable
+from apps.providers.key_check import KeyCheck
 from apps.providers.registry import get_chat_format
 from apps.providers.template import parse_template
 from apps.providers.types import JsonValue, Request, Response
@@ -29,10 +31,29 @@ async def run(target: Target, values: Mapping[str, JsonValue], *, rules: Sequenc
 
     Cancelling the task closes the upstream connection at once. Must not run inside a database transaction.
     """
+    return await call(target, partial(wire_format, target), values, rules)
+
+
+async def check(target: Target, asked: CheckRequest, *, rules: Sequence[EgressRule]) -> Result:
+    """Ask the provider whether the target's key works, and whether it may use the target's model. Like `run` in everything else."""
+
+    def key_check(secrets: Mapping[str, Secret]) -> KeyCheck[Secret]:
+        return KeyCheck(asked, target.definition.model, headers_of(target, secrets))
+
+    return await call(target, key_check, {}, rules)
+
+
+async def call(
+    target: Target,
+    make_wire: Callable[[Mapping[str, Secret]], WireFormat[Secret]],
+    values: Mapping[str, JsonValue],
+    rules: Sequence[EgressRule],
+) -> Result:
+    """`make_wire` gets the target's secrets, by header name, still closed."""
     with call_secrets():
         result = Result()
         try:
-            wire = wire_format(target, own_secrets(target))
+            wire = make_wire(own_secrets(target))
             request = wire.build_request(values, target.parameters)
             authorized = await authorize(request, target, rules)
             result = replace(result, sent=show_request(authorized.request))
@@ -74,7 +95,7 @@ def prefixed(secret: Secret, prefix: str) -> Secret:
 def wire_format(target: Target, secrets: Mapping[str, Secret]) -> WireFormat[Secret]:
     """How the target is spoken to, with secrets still closed. Raises ProviderError for a body that does not parse."""
     definition = target.definition
-    headers = tuple((header.name, secrets[header.name] if header.secret else header.value) for header in definition.headers)
+    headers = headers_of(target, secrets)
     if not definition.is_template:
         return ChatWire(get_chat_format(definition.wire_format), definition.url, definition.model, headers)
     return TemplateFormat(
@@ -87,6 +108,10 @@ def wire_format(target: Target, secrets: Mapping[str, Secret]) -> WireFormat[Sec
         input_tokens=path_or_none(definition.paths.input_tokens),
         output_tokens=path_or_none(definition.paths.output_tokens),
     )
+
+
+def headers_of(target: Target, secrets: Mapping[str, Secret]) -> tuple[tuple[str, str | Secret], ...]:
+    return tuple((header.name, secrets[header.name] if header.secret else header.value) for header in target.definition.headers)
 
 
 def path_or_none(text: str) -> JsonPath | None:

@@ -22,7 +22,7 @@ ANTHROPIC = Provider(
         base_url="https://api.anthropic.com",
         endpoint=lambda base, model: join_url(base, "/v1/messages"),
         key_header="x-api-key",
-        check=lambda base, model: CheckRequest(join_url(base, "/v1/models?limit=1")),
+        check=lambda base, model: CheckRequest(join_url(base, "/v1/models?limit=1000")),
         headers=(("anthropic-version", VERSION),),
         key_help="In the Claude Console under API keys: platform.claude.com/settings/keys.",
         key_placeholder="sk-ant-…",

@@ -12,7 +12,7 @@ COHERE = Provider(
         endpoint=lambda base, model: join_url(base, "/v2/chat"),
         key_header="Authorization",
         key_prefix="Bearer ",
-        check=lambda base, model: CheckRequest(join_url(base, "/v1/models?page_size=1")),
+        check=lambda base, model: CheckRequest(join_url(base, "/v1/models?page_size=1000")),
         key_help="In the Cohere dashboard under API keys: dashboard.cohere.com/api-keys.",
     ),
     summary="API key",

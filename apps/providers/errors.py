@@ -74,6 +74,7 @@ class ErrorKind(StrEnum):
     UPSTREAM_REFUSED = "upstream_refused"
     NOT_JSON = "not_json"
     NOT_THE_FORMAT = "not_the_format"  # JSON, but not of the wire format's shape
+    MODEL_NOT_LISTED = "model_not_listed"  # a key check went well, but not for this model
     OUTPUT_PATH_NO_MATCH = "output_path_no_match"
 
 
@@ -115,7 +116,7 @@ _STAGES = {
         ErrorKind.UPSTREAM_ERROR,
         ErrorKind.UPSTREAM_REFUSED,
     },
-    Stage.PARSE: {ErrorKind.NOT_JSON, ErrorKind.NOT_THE_FORMAT, ErrorKind.OUTPUT_PATH_NO_MATCH},
+    Stage.PARSE: {ErrorKind.NOT_JSON, ErrorKind.NOT_THE_FORMAT, ErrorKind.OUTPUT_PATH_NO_MATCH, ErrorKind.MODEL_NOT_LISTED},
 }
 _STAGE_OF = {kind: stage for stage, kinds in _STAGES.items() for kind in kinds}
 
