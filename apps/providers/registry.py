@@ -8,12 +8,12 @@ from apps.providers.base import ChatFormat, Provider
 from apps.providers.cohere import COHERE
 from apps.providers.converse import BEDROCK
 from apps.providers.custom import CUSTOM
-from apps.providers.gemini import GOOGLE
+from apps.providers.gemini import GOOGLE, GeminiFormat
 from apps.providers.openai import OPENAI, OpenAIFormat
 
 # In the order in which lists show them.
 PROVIDERS: Final[dict[str, Provider]] = {provider.key: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, COHERE, AZURE, BEDROCK, CUSTOM)}
-CHAT_FORMATS: Final[dict[str, ChatFormat]] = {wire.key: wire for wire in (OpenAIFormat(), AzureFormat(), AnthropicFormat())}
+CHAT_FORMATS: Final[dict[str, ChatFormat]] = {wire.key: wire for wire in (OpenAIFormat(), AzureFormat(), AnthropicFormat(), GeminiFormat())}
 STRUCTURES: Final = ("openai", "anthropic", "gemini")  # the chat formats that a custom integration can follow
 
 

@@ -19,6 +19,7 @@ class Narrator:
         self.usage = Usage()
         self.ended = False
         self._calls: dict[object, int] = {}
+        self._started = 0
         self._bare: set[int] = set()  # calls without arguments so far
 
     def say(self, text: str) -> list[StreamEvent]:
@@ -26,7 +27,8 @@ class Narrator:
 
     def start_call(self, key: object, call_id: str, name: str) -> list[StreamEvent]:
         """A new tool call, which the stream goes on to name by this key."""
-        self._calls[key] = index = len(self._calls)
+        index, self._started = self._started, self._started + 1
+        self._calls[key] = index
         self._bare.add(index)
         return [ToolCallStarted(index, call_id, name)]
 
@@ -44,7 +46,7 @@ class Narrator:
         if self.finish is None:
             raise cut_off()
         self.ended = True
-        finish = Finish.TOOLS if self.finish is Finish.STOP and self._calls else self.finish
+        finish = Finish.TOOLS if self.finish is Finish.STOP and self._started else self.finish
         empty = [ToolArgumentsDelta(index, "{}") for index in sorted(self._bare)]  # arguments are JSON, also where there are none
         return [*empty, Ended(finish, self.usage)]
 

@@ -56,9 +56,13 @@ def _asked(body: JsonObject, model: str) -> Asked:
         settings={name: config[name] for name in SETTINGS if config.get(name) is not None},
         max_words=fields.whole(config, "maxOutputTokens", "generation_config."),
         stops=fields.texts(config, "stopSequences", "generation_config."),
-        tools=tuple(Tool(fields.text(function, "name") or "", fields.child(function, "parameters") or {}) for function in functions),
+        tools=tuple(Tool(fields.text(function, "name") or "", _parameters(function)) for function in functions),
         schema=_schema(config),
     )
+
+
+def _parameters(function: JsonObject) -> JsonObject:
+    return fields.child(function, "parameters") or fields.child(function, "parametersJsonSchema") or {}
 
 
 def _only(source: JsonObject, known: set[str], where: str) -> None:
