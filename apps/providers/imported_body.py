@@ -1,0 +1,116 @@
+"""The body of an imported request: read as JSON, its message replaced by placeholders, streaming switched off, and its paths known."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from apps.providers.body_template import read_json, write_template
+from apps.providers.imported import NO_PATHS, ImportRefused, Question, ReadingPaths, Replacement
+from apps.providers.known_calls import reading_paths, without_streaming
+from apps.providers.message_text import recognize
+from apps.providers.placeholders import MARKED, WHOLE, Marks
+from apps.providers.types import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedBody:
+    """What a pasted body comes to; `url` is the address with its streaming form taken back."""
+
+    url: str
+    template: str = ""
+    literal: str = ""
+    replacements: tuple[Replacement, ...] = ()
+    paths: ReadingPaths = NO_PATHS
+    questions: tuple[Question, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_body(text: str | None, url: str, marks: Marks) -> ImportedBody:
+    """The body of a command. Raises ImportRefused for one that is not JSON."""
+    if text is None:
+        return ImportedBody(url)
+    written, names = _as_tokens(text, marks)
+    try:
+        value, mended = read_json(written)
+    except ValueError as problem:
+        return _unreadable(text, url, names, marks, problem)
+    found = import_body(_marked(value, names), url, marks)
+    return ImportedBody(found.url, found.template, found.literal, found.replacements, found.paths, found.questions, (*mended, *found.notes))
+
+
+def import_body(value: JsonValue, url: str, marks: Marks) -> ImportedBody:
+    """A body that is JSON already; strings in it may hold marks."""
+    plain = without_streaming(url, value)
+    recognized = recognize(plain.body)
+    asker = _Asker(marks)
+    body = asker.filled(recognized.body)
+    literal = _Asker(marks).filled(plain.body)
+    notes = plain.notes
+    replacements = tuple(Replacement(marks.unmarked(old.text), old.placeholder) for old in recognized.replacements)
+    if not replacements:
+        notes = (*notes, "No message text was recognized in the body. Put {{prompt}} where the prompt goes.")
+    return ImportedBody(
+        plain.url,
+        write_template(body),
+        write_template(literal),
+        replacements,
+        reading_paths(plain.url, plain.body),
+        tuple(asker.questions.values()),
+        notes,
+    )
+
+
+def _as_tokens(text: str, marks: Marks) -> tuple[str, dict[str, str]]:
+    """The text with each mark as a word that stands nowhere else in it, so that JSON can be read; and the names by those words."""
+    names = list(dict.fromkeys(MARKED.findall(text)))
+    number = 0
+    while f"placeholder-{number}-" in text:
+        number += 1
+    tokens = {name: f"placeholder-{number}-{index}-" for index, name in enumerate(names)}
+    return MARKED.sub(lambda match: tokens[match.group(1)], text), {token: name for name, token in tokens.items()}
+
+
+def _marked(value: JsonValue, names: dict[str, str]) -> JsonValue:
+    if isinstance(value, str):
+        for token, name in names.items():
+            value = value.replace(token, f"\0{name}\0")
+        return value
+    if isinstance(value, list):
+        return [_marked(item, names) for item in value]
+    if isinstance(value, dict):
+        return {key: _marked(member, names) for key, member in value.items()}
+    return value
+
+
+def _unreadable(text: str, url: str, names: dict[str, str], marks: Marks, problem: ValueError) -> ImportedBody:
+    """A body whose placeholders stand outside of strings can only be read once they are answered."""
+    if names:
+        questions = tuple(Question(name, marks.written[name], "the body") for name in names.values())
+        return ImportedBody(url, questions=questions)
+    if "=" in text.partition("{")[0] and not text.lstrip().startswith(("{", "[", '"')):
+        raise ImportRefused("The body is form data (name=value), and a custom integration sends JSON.")
+    raise ImportRefused(f"The body is not JSON: {problem}.")
+
+
+class _Asker:
+    """Puts the answers into a body, and asks for what has none: variables, and strings that are a placeholder as a whole."""
+
+    def __init__(self, marks: Marks) -> None:
+        self.marks = marks
+        self.questions: dict[str, Question] = {}
+
+    def filled(self, value: JsonValue, key: str = "") -> JsonValue:
+        if isinstance(value, list):
+            return [self.filled(item, key) for item in value]
+        if isinstance(value, dict):
+            return {name: self.filled(member, name) for name, member in value.items()}
+        if type(value) is not str:  # a Slot is a string that is ready
+            return value
+        if WHOLE.fullmatch(value):
+            value = self.marks.mark_as(key or value, value)
+        value = self.marks.fill(value)
+        for name in self.open_names(value):
+            self.questions[name] = Question(name, self.marks.written[name], f"“{key}” in the body" if key else "the body")
+        return self.marks.unmarked(value)
+
+    def open_names(self, value: str) -> Iterator[str]:
+        return iter(dict.fromkeys(MARKED.findall(value)))

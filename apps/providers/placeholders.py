@@ -1,0 +1,71 @@
+r"""Placeholders in what people paste: `$OPENAI_API_KEY`, `<your key>`, `YOUR_RESOURCE_NAME`, `{{host}}`. They are asked for.
+
+Inside the import they stand as `\0NAME\0`, so that nothing that was typed can be taken for one.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from apps.providers.imported import Answers
+from apps.providers.variables import MAX_NAME
+
+MARKED = re.compile(r"\0([^\0]+)\0")
+_NOT_NAME = re.compile(r"[^A-Za-z0-9_]+")
+
+_ANGLE = r"<[A-Za-z][A-Za-z0-9 _.-]{0,62}>"
+_POSTMAN = r"\{\{[ \t]*[A-Za-z_][\w.-]{0,63}[ \t]*\}\}"
+_YOUR = r"(?<![A-Za-z0-9])(?:(?:YOUR|Your|your)[_-][A-Za-z0-9_-]*[A-Za-z0-9]|Your[A-Z][A-Za-z0-9]+|(?:INSERT|REPLACE)_[A-Z0-9_]*[A-Z0-9])"
+IN_ADDRESS = re.compile(rf"{_POSTMAN}|{_ANGLE}|{_YOUR}|\$?\{{[A-Za-z_][\w .-]{{0,62}}\}}")
+IN_HEADER = re.compile(f"{_POSTMAN}|{_ANGLE}")
+WHOLE = re.compile(f"{_POSTMAN}|{_ANGLE}|{_YOUR}")
+# A credential that is none: dots or stars for the rest of it, a name in capitals, `sk-xxxx`.
+_NO_CREDENTIAL = re.compile(
+    rf"{_POSTMAN}|{_ANGLE}|\{{[A-Za-z_][\w .-]*\}}|\[[A-Za-z][\w .-]*\]|{_YOUR}|.*(?:\.\.\.|…|\*\*\*|xxxx|XXXX).*"
+    r"|(?=[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD))[A-Z][A-Z0-9_]*"
+)
+
+
+@dataclass(slots=True)
+class Marks:
+    """The placeholders found so far, each under one name, with what is known of them. Answers show in no repr: they may be keys."""
+
+    answers: Answers = field(default_factory=dict, repr=False)
+    written: dict[str, str] = field(default_factory=dict)
+
+    def mark(self, text: str, pattern: re.Pattern[str]) -> str:
+        """The text with everything that matches the pattern marked, outside of what is marked already."""
+        pieces = re.split(r"(\0[^\0]+\0)", text)
+        return "".join(piece if piece.startswith("\0") else pattern.sub(self._marked, piece) for piece in pieces)
+
+    def mark_as(self, name: str, written: str) -> str:
+        """A mark under this name."""
+        name = as_name(name)
+        self.written.setdefault(name, written)
+        return f"\0{name}\0"
+
+    def fill(self, text: str) -> str:
+        """The text with the answers in their places; marks without an answer stay."""
+        return MARKED.sub(lambda match: self.answers.get(match.group(1)) or match.group(), text)
+
+    def unmarked(self, text: str) -> str:
+        """The text as it was written, placeholders included."""
+        return MARKED.sub(lambda match: self.written.get(match.group(1), match.group(1)), text)
+
+    def _marked(self, match: re.Match[str]) -> str:
+        return self.mark_as(match.group(), match.group())
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The placeholders that are still open in a text, each once."""
+    return tuple(dict.fromkeys(MARKED.findall(text)))
+
+
+def is_no_credential(text: str) -> bool:
+    """Whether what stands where a key belongs is only a stand-in for one."""
+    return bool(_NO_CREDENTIAL.fullmatch(text))
+
+
+def as_name(text: str) -> str:
+    """A name to ask by, and for a URL parameter: letters, digits and “_”."""
+    name = _NOT_NAME.sub("_", text).strip("_")[:MAX_NAME] or "value"
+    return name if not name[0].isdigit() else f"_{name}"[:MAX_NAME]
