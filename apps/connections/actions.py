@@ -1,15 +1,17 @@
 """Every change of a connection. Each is atomic and leaves one audit event; secrets show there as *changed*."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.audit.events import Event
 from apps.audit.record import Actor, Target, hold_chain, record
-from apps.connections.models import Connection, ConnectionSecret
+from apps.connections.models import AuthorizationProfile, Connection, ConnectionSecret
 from apps.connections.origin import origin_of
 from apps.core.secrets import PLATFORM, Secret, fingerprint, hint, seal
 from apps.external_models.actions import Author
@@ -33,6 +35,19 @@ class KeyAlreadyUsed(Exception):
         super().__init__(f"The connection “{connection_name}” of this model already uses this key. Enter another key.")
 
 
+class ProfileUnknown(Exception):
+    """The authorization profile is not the workspace's, or was deleted meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("This authorization profile is not there any more. Choose another one, or None.")
+
+
+class Stay(Enum):
+    """For *leave it as it is*, where None already means *none*."""
+
+    PROFILE = "profile"
+
+
 class ConnectionEditConflict(Exception):
     """The connection was changed after the page was opened."""
 
@@ -49,16 +64,25 @@ class RotationChangesNothing(Exception):
 
 @transaction.atomic
 def add_connection(
-    model: ExternalModel, *, name: str, secrets: Mapping[str, Secret], parameters: Mapping[str, str], by: Author
+    model: ExternalModel,
+    *,
+    name: str,
+    secrets: Mapping[str, Secret],
+    parameters: Mapping[str, str],
+    by: Author,
+    authorization_profile: AuthorizationProfile | None = None,
 ) -> Connection:
-    """Add a connection with its secrets by header name. Raises ConnectionNameTaken and KeyAlreadyUsed."""
+    """Add a connection with its secrets by header name. Raises ConnectionNameTaken, KeyAlreadyUsed and ProfileUnknown."""
     lock_model(model)
     connection = Connection(workspace_id=model.workspace_id, model=model, name=name, name_key=name_key(name), parameters=dict(parameters))
     connection.created_by, connection.created_by_name = by.user, by.actor.name
     connection.key_fingerprint = key_fingerprint(model, secrets)
+    connection.authorization_profile = own_profile(connection, authorization_profile)
     save_unique(connection)
     store_secrets(connection, secrets)
-    changes = {"model": model.name, **{f"secret {header}": secret for header, secret in secrets.items()}}
+    changes: dict[str, object] = {"model": model.name, **{f"secret {header}": secret for header, secret in secrets.items()}}
+    if connection.authorization_profile:
+        changes["authorization profile"] = connection.authorization_profile.name
     record(Event.CONNECTION_ADDED, actor=by.actor, workspace=model.workspace_id, target=connection, changes=changes)
     return connection
 
@@ -71,10 +95,12 @@ def replace_credentials(
     parameters: Mapping[str, str],
     actor: Actor,
     expected_version: int | None = None,
+    authorization_profile: AuthorizationProfile | Stay | None = Stay.PROFILE,
 ) -> Connection:
-    """Replace the given secrets and the parameters; secrets not given stay, unless the host changes (spec 07 A8).
+    """Replace the given secrets and the parameters; secrets not given stay, unless host or authorization profile change (spec 07 A8).
 
-    Raises KeyAlreadyUsed, ConnectionEditConflict, also when the endpoint is no longer the one that was read before (spec 07 A8).
+    Raises KeyAlreadyUsed, ProfileUnknown, ConnectionEditConflict, the last also when the endpoint is no longer the one that was read
+    before (spec 07 A8).
     """
     endpoint = connection.model.definition.url
     connection = lock(connection)
@@ -84,6 +110,9 @@ def replace_credentials(
     if dict(parameters) != connection.parameters:
         changes["parameters"] = (connection.parameters, dict(parameters))
     connection.parameters = dict(parameters)
+    profile_before = connection.authorization_profile
+    if not isinstance(authorization_profile, Stay):
+        connection.authorization_profile = own_profile(connection, authorization_profile)
     if secrets:
         connection.key_fingerprint = key_fingerprint(connection.model, secrets) or connection.key_fingerprint
         connection.last_error = ""
@@ -91,8 +120,12 @@ def replace_credentials(
     connection.updated_at = timezone.now()
     save_unique(connection)
     cleared = clear_foreign_secrets(connection, keep=secrets)
-    store_secrets(connection, secrets)
     changes |= {f"secret {header}": "cleared: the host changed" for header in cleared}
+    if profile_before != connection.authorization_profile:
+        changes["authorization profile"] = tuple(str(each or "None") for each in (profile_before, connection.authorization_profile))
+        cleared = clear_secrets(connection, connection.secrets.all(), keep=secrets)
+        changes |= {f"secret {header}": "cleared: the authorization profile changed" for header in cleared}
+    store_secrets(connection, secrets)
     record(Event.CONNECTION_CREDENTIALS_REPLACED, actor=actor, workspace=connection.workspace_id, target=connection, changes=changes)
     return connection
 
@@ -172,15 +205,30 @@ def drop_secrets_of_other_hosts(model: ExternalModel, *, actor: Actor) -> list[C
 def clear_foreign_secrets(connection: Connection, *, keep: Mapping[str, Secret]) -> list[str]:
     """Delete secrets entered for another origin than the connection's now; names of those that `keep` does not replace."""
     foreign = connection.secrets.exclude(origin=origin_of(connection.model.definition.url, connection.parameters))
-    names = list(foreign.values_list("name", flat=True))
+    return clear_secrets(connection, foreign, keep=keep)
+
+
+def clear_secrets(connection: Connection, rows: QuerySet[ConnectionSecret], *, keep: Mapping[str, Secret]) -> list[str]:
+    """Delete these secrets of the connection; names of those that `keep` does not replace."""
+    names = list(rows.values_list("name", flat=True))
     if names:
-        foreign.delete()
+        rows.delete()
     kept = {header.lower() for header in keep}
     cleared = [name for name in names if name not in kept]
     if cleared and (not keep or key_header(connection.model.definition).lower() in cleared):
         connection.key_fingerprint = ""  # or the key could not be entered again, here or on another connection
         connection.save(update_fields=["key_fingerprint"])
     return cleared
+
+
+def own_profile(connection: Connection, profile: AuthorizationProfile | None) -> AuthorizationProfile | None:
+    """The profile as it is now, inside a transaction that holds the chain. Raises ProfileUnknown for a foreign or deleted one."""
+    if profile is None:
+        return None
+    found = AuthorizationProfile.objects.filter(pk=profile.pk, workspace=connection.workspace_id).first()
+    if found is None or connection.workspace_id is None:
+        raise ProfileUnknown
+    return found
 
 
 def store_secrets(connection: Connection, secrets: Mapping[str, Secret]) -> None:
