@@ -11,6 +11,7 @@ urlpatterns = [
         "w/<slug:workspace>/",
         include(
             [
+                path("", include("apps.catalog.urls")),
                 path("", include("apps.external_models.urls")),
                 path("", include("apps.connections.urls")),
                 path("", include("apps.inference.urls")),

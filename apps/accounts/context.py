@@ -45,7 +45,7 @@ NAVIGATION = (
     NavItem("Audit", "audit:event_list", Permission.READ_AUDIT, "audit"),
 )
 # Pages of these namespaces belong to the Models section.
-MODEL_SECTIONS = frozenset({"external_models", "connections", "onboarding"})
+MODEL_SECTIONS = frozenset({"external_models", "catalog", "connections", "onboarding"})
 
 
 def resolve_or_none(name: str, **kwargs: str) -> str | None:

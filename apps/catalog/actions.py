@@ -10,6 +10,7 @@ from apps.audit.record import Actor, Event, Target, hold_chain, record
 from apps.catalog.difference import Change, Difference, compare, plan_prices
 from apps.catalog.models import RATES, CatalogModel, Price
 from apps.catalog.offers import Offer, Rates, Snapshot
+from apps.catalog.queries import forget_count
 
 TARGET = Target("catalog", "catalog", "Catalogue")
 MOST_NAMED = 100  # lines of a kind in the audit event; the dated rows hold all of them
@@ -56,6 +57,7 @@ def update_catalog(*, snapshot: Snapshot, actor: Actor, seen: str = "") -> Diffe
     Price.objects.bulk_update(ended, ["valid_to"])
     Price.objects.bulk_create(prices)
     CatalogModel.objects.filter(pk__in=[row.pk for row in difference.withdrawn]).update(withdrawn_at=now)
+    transaction.on_commit(forget_count)
     record(Event.CATALOG_UPDATED, actor=actor, workspace=None, target=TARGET, changes=_told(difference), description=_summary(difference))
     return difference
 

@@ -1,22 +1,25 @@
 """Reads the installed price package, genai-prices, into offers.
 
-It is an extra ("prices"): nothing else of the product needs it, it brings eight packages more and takes most of a second to import. So
-it is loaded when an update asks for it, and never by a process that only serves.
+It is an extra ("prices"): nothing else of the product needs it, it brings eight packages more, takes most of a second to import and 90 MB
+of memory. So it is loaded when an update asks for it, and by a process that goes on serving only in another one. This module needs no
+Django, so that the other process is a light one.
 """
 
 import importlib
 import importlib.metadata
+import multiprocessing
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from apps.catalog.known import CALLABLE_ID, NAMES, known_of, why_not_chat
-from apps.catalog.models import GENAI_PRICES
 from apps.catalog.naming import tidy_name
 from apps.catalog.offers import DatedRates, Facts, Offer, Rates, Snapshot, Tier
 
+GENAI_PRICES = "genai-prices"
 INSTALL = "The price package is not installed. Install it with `uv sync --extra prices` (or `pip install genai-prices`), then update again."
 OWN_MODELS = {"openai": "openai", "anthropic": "anthropic", "google": "google", "cohere": "cohere", "bedrock": "aws"}
 RATE_KEYS = {"input": "input_mtok", "output": "output_mtok", "cached_read": "cache_read_mtok", "cached_write": "cache_write_mtok"}
@@ -43,7 +46,13 @@ def read_package() -> Snapshot:
     except ModuleNotFoundError:
         raise NotInstalled(INSTALL) from None
     providers = {provider.id: provider for provider in data.providers}
-    return snapshot_of({key: provider.models for key, provider in providers.items()}, importlib.metadata.version("genai-prices"))
+    return snapshot_of({key: provider.models for key, provider in providers.items()}, importlib.metadata.version(GENAI_PRICES))
+
+
+def read_package_apart() -> Snapshot:
+    """The same, read in a process of its own that ends with it. Raises NotInstalled."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as other:
+        return other.submit(read_package).result()
 
 
 def snapshot_of(models: Mapping[str, Iterable[Any]], version: str) -> Snapshot:

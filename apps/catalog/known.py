@@ -96,8 +96,9 @@ AZURE = (
     Known(r"o1-preview", retires_on=date(2025, 7, 28)),
 )
 # docs.aws.amazon.com: nova/latest/userguide/using-converse-api (streaming, documents, vision, tools), bedrock model-lifecycle (modalities
-# of Nova Lite and Micro).
+# of Nova Lite and Micro). Claude models: Anthropic's overview, as above; they are the same on every platform.
 BEDROCK = (
+    Known(r".*anthropic\.claude-(opus|sonnet|haiku|fable|mythos)-.*", SEES, TEXT, "streaming tools"),
     Known(r".*amazon\.nova-(micro|lite|pro|premier)-v1:0", features="streaming tools"),
     Known(r".*amazon\.nova-lite-v1:0", "text image video", TEXT),
     Known(r".*amazon\.nova-micro-v1:0", TEXT, TEXT),

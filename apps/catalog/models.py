@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from apps.catalog.naming import position_of, search_key
 
-GENAI_PRICES = "genai-prices"  # the source of every row so far; prices of a person's own belong to a model, not to the catalogue
 RATES = ("input", "output", "cached_read", "cached_write")
 
 
@@ -87,11 +86,23 @@ class CatalogModel(models.Model):
     @property
     def price(self) -> "Price | None":
         """The price now; None where none is known. Without a query when the row came from queries.list_catalog or find."""
-        known = vars(self)  # where the prefetch of queries.with_prices puts the price in force: none or one
-        if "current_prices" not in known:
-            known["current_prices"] = list(Price.objects.in_force(timezone.now()).filter(model=self)[:1])
-        prices: list[Price] = known["current_prices"]
-        return prices[0] if prices else None
+        now = timezone.now()
+        return next((price for price in self._prices_from_now if price.valid_from <= now), None)
+
+    @property
+    def next_price(self) -> "Price | None":
+        """The next price that the provider has announced, with the day from which it holds."""
+        now = timezone.now()
+        return next((price for price in self._prices_from_now if price.valid_from > now), None)
+
+    @property
+    def _prices_from_now(self) -> "list[Price]":
+        """The price in force and those to come, oldest first, from the prefetch of queries.with_prices where there is one."""
+        known = vars(self)
+        if "prices_from_now" not in known:
+            known["prices_from_now"] = list(Price.objects.from_now_on(timezone.now()).filter(model=self))
+        prices: list[Price] = known["prices_from_now"]
+        return prices
 
     @property
     def input_modalities(self) -> list[Modality] | None:
@@ -120,7 +131,11 @@ def today() -> date:
 class PriceQuerySet(models.QuerySet["Price"]):
     def in_force(self, at: datetime) -> "PriceQuerySet":
         """Prices that hold at this moment; at most one per model and source."""
-        return self.filter(Q(valid_to=None) | Q(valid_to__gt=at), valid_from__lte=at)
+        return self.from_now_on(at).filter(valid_from__lte=at)
+
+    def from_now_on(self, at: datetime) -> "PriceQuerySet":
+        """Prices that hold at this moment or later, oldest first."""
+        return self.filter(Q(valid_to=None) | Q(valid_to__gt=at)).order_by("valid_from")
 
 
 class Price(models.Model):

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+from django.core.cache import cache
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from apps.catalog.models import CatalogModel, Price, today
 from apps.catalog.naming import search_words
 
+COUNT_KEY, COUNT_SECONDS = "catalog.offered", 60
 ORDERING = ("position", "name_key", "id")  # for keyset pages: none is NULL, the last is unique
 
 
@@ -30,9 +32,9 @@ def list_catalog(provider: str = "", q: str = "", modality: str = "", retired: b
 
 
 def with_prices(models: QuerySet[CatalogModel]) -> QuerySet[CatalogModel]:
-    """The same rows with the price in force now behind `row.price`."""
-    in_force = Price.objects.in_force(timezone.now())
-    return models.prefetch_related(Prefetch("prices", queryset=in_force, to_attr="current_prices"))
+    """The same rows with `row.price` and `row.next_price` at hand."""
+    prices = Price.objects.from_now_on(timezone.now())
+    return models.prefetch_related(Prefetch("prices", queryset=prices, to_attr="prices_from_now"))
 
 
 def find(provider: str, model_id: str) -> CatalogModel | None:
@@ -45,6 +47,15 @@ def price_now(catalog_model: CatalogModel, at: datetime) -> Price | None:
     return Price.objects.in_force(at).filter(model=catalog_model).first()
 
 
-def is_empty() -> bool:
-    """Whether the catalogue was never filled."""
-    return not CatalogModel.objects.exists()
+def offered_count() -> int:
+    """How many models can be connected, at most a minute old: it stands on the tab of pages that have no other use for the catalogue."""
+    count: int | None = cache.get(COUNT_KEY)
+    if count is None:
+        count = list_catalog().count()
+        cache.set(COUNT_KEY, count, COUNT_SECONDS)
+    return count
+
+
+def forget_count() -> None:
+    """Count again at the next use. Called when an update is committed."""
+    cache.delete(COUNT_KEY)

@@ -1,13 +1,17 @@
 """The demo's models, added as a person adds them: the page is filled in, tested against the demo provider, and saved by its actions."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from uuid import uuid4
 
 from asgiref.sync import async_to_sync
 
 from apps.accounts.models import User, Workspace
-from apps.audit.record import Actor
+from apps.audit.record import SYSTEM, Actor
+from apps.catalog.actions import update_catalog
+from apps.catalog.genai import NotInstalled, read_package_apart
+from apps.catalog.models import CatalogModel
 from apps.connections.actions import add_connection
 from apps.connections.models import Connection
 from apps.core.secrets import Secret
@@ -22,6 +26,14 @@ from apps.inference.target import Target, target_of
 from apps.onboarding.actions import Integration, save_integration
 from apps.onboarding.builder import Builder, data_of
 from apps.onboarding.forms import Mode
+
+
+def fill_catalog() -> None:
+    """Known models and prices from the installed price package, at the first start. Without the package the catalogue says what to do."""
+    if CatalogModel.objects.exists():
+        return
+    with suppress(NotInstalled):
+        update_catalog(snapshot=read_package_apart(), actor=SYSTEM)
 
 
 def seed(workspace: Workspace, owner: User, provider_url: str) -> None:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.audit.queries import events_for_target
+from apps.catalog.queries import offered_count
 from apps.core.access import require
 from apps.core.htmx import is_fragment_request, redirect, render_fragment, render_page, toast
 from apps.core.pagination import paginate
@@ -69,6 +70,8 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
         "columns": columns(sort.key),
         "page": page,
         "total": total,
+        "models_total": None if filters.any else total,  # for the tab; what a filter finds is not it
+        "offered": offered_count(),
         "system_models": system_models,
         "has_any": bool(total or filters.any or system_models),
     }

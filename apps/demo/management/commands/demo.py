@@ -16,7 +16,7 @@ from apps.audit.record import SYSTEM
 from apps.demo import people
 from apps.demo.options import add_options
 from apps.demo.provider.server import HOST
-from apps.demo.seeding import seed
+from apps.demo.seeding import fill_catalog, seed
 from apps.demo.serving import DemoError, listen, serve, start_provider
 from apps.egress.actions import allow_egress
 
@@ -75,6 +75,7 @@ def prepare(folder: Path, provider_port: int | None) -> list[tuple[str, str, str
     if provider_port is not None:
         reason = "The demo provider of this machine"
         allow_egress(actor=SYSTEM, host=HOST, ports=[provider_port], scheme="http", reason=reason)
+    fill_catalog()
     for plan in people.WORKSPACES:
         workspace = people.make_workspace(plan, users)
         if provider_port is not None:
