@@ -2,198 +2,32 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
-from uuid import UUID, uuid4
+from typing import Any
 
-from apps.accounts.models import User, Workspace
-from apps.connections.models import Connection
-from apps.connections.origin import origin_of
-from apps.core.egress import EgressRule, check_url
+from apps.core.egress import check_url
 from apps.core.outbound import Failure, OutboundError
-from apps.core.secrets import Secret, SecretUnreadable, fingerprint, unseal
-from apps.external_models.actions import Origin
 from apps.external_models.definition import Definition
-from apps.external_models.models import ExternalModel
-from apps.inference.authorization import Authorization
-from apps.inference.models import TestRun
 from apps.inference.result import Result
-from apps.onboarding.forms import HeaderForm, IntegrationForm, Mode, VariableForm, variable_initial
-from apps.onboarding.page_urls import PageUrls
-from apps.providers.address import fill_url, url_parameters
+from apps.onboarding.forms import Mode, variable_initial
+from apps.onboarding.page_secrets import PageSecrets
+from apps.onboarding.typed_page import MAX_ROWS, as_uuid
+from apps.providers.address import fill_url
 from apps.providers.errors import ProviderError
 from apps.providers.jsonread import parse_json, storable
 from apps.providers.template import TemplateProblem, check_template, check_text
-from apps.providers.types import JsonValue, Variable
+from apps.providers.types import JsonValue
 
-HEADER_ROW = re.compile(r"h-(\d{1,4})-key")
-VARIABLE_ROW = re.compile(r"v-(\d{1,4})-name")
+__all__ = ["SPARE_ROWS", "Builder", "as_uuid", "data_of"]
+
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}")
-MAX_ROWS = 100
 SPARE_ROWS = 3  # empty header rows for pages without scripts
 
 
 @dataclass
-class Builder:
-    """One state of the page. `data` is what a submit of it would send; nothing in it is trusted before `check`."""
-
-    template: ClassVar[str] = "onboarding/custom_integration.html"
-    urls: ClassVar[PageUrls] = PageUrls()
-    form_class: ClassVar[type[IntegrationForm]] = IntegrationForm
-
-    data: Mapping[str, Any]
-    mode: Mode
-    workspace: Workspace
-    user: User
-    rules: tuple[EgressRule, ...] = ()
-    model: ExternalModel | None = None
-    connection: Connection | None = None
-    run: TestRun | None = None
-    refused: bool = field(init=False, default=False)  # the egress rules do not let calls go to the address
-    form: IntegrationForm = field(init=False)
-    headers: list[HeaderForm] = field(init=False)
-    variable_forms: list[VariableForm] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.form = self.form_class(self.data, mode=self.mode)
-        self.headers = [HeaderForm(self.data, prefix=f"h-{number}", mode=self.mode) for number in self.numbers(HEADER_ROW)]
-        self.variable_forms = [VariableForm(self.data, prefix=f"v-{number}") for number in self.numbers(VARIABLE_ROW)]
-        for row in self.headers:
-            row.stored = row.name.lower() in self.known_secrets
-
-    def numbers(self, pattern: re.Pattern[str]) -> list[int]:
-        found = sorted(int(match[1]) for name in self.data if (match := pattern.fullmatch(name)))
-        return found[: MAX_ROWS + 1]  # one more than is taken, which `check` refuses
-
-    def adopt(self, run: TestRun) -> None:
-        """This run holds the typed secrets from now on: the page names it, and their fields may stay empty."""
-        self.run = run
-        for row in self.headers:
-            row.stored = row.stored or row.name.lower() in self.typed_secrets
-
-    # What was typed
-
-    @cached_property
-    def variables(self) -> tuple[Variable, ...]:
-        """The custom variables. A row that does not check (a tampered page) is left out."""
-        return tuple(row.variable for row in self.variable_forms if row.is_valid())
-
-    @cached_property
-    def definition(self) -> Definition:
-        self.form.is_valid()
-        value = {name: self.form[name].value() or "" for name in self.form.fields}
-        paths = self.form.paths
-        return Definition(
-            url=str(value["url"]).strip(),
-            method=str(value["method"] or "POST"),
-            headers=tuple(row.header for row in self.headers if not row.is_empty),
-            use_system_prompt=bool(value["use_system_prompt"]),
-            use_examples=bool(value["use_examples"]),
-            custom_variables=self.variables,
-            body=str(value["body"]).replace("\r\n", "\n"),
-            paths=paths,
-        )
-
-    @property
-    def model_origin(self) -> Origin:
-        """What a model that this page adds is: its type, who serves it."""
-        return Origin()
-
-    def authorization(self) -> Authorization | None:
-        """What authorizes a test besides the secret headers. May query: not for the event loop."""
-        return None
-
-    @property
-    def name(self) -> str:
-        return " ".join(str(self.form["name"].value() or "").split())
-
-    @cached_property
-    def parameters(self) -> dict[str, str]:
-        """Values for `{name}` in the URL, by name."""
-        return {name: str(self.data.get(f"p-{name}", "")).strip() for name in self.parameter_names}
-
-    @cached_property
-    def parameter_names(self) -> tuple[str, ...]:
-        try:
-            return url_parameters(str(self.form["url"].value() or ""))
-        except ProviderError:
-            return ()
-
-    @property
-    def parameter_rows(self) -> list[tuple[str, str]]:
-        return list(self.parameters.items())
-
-    @property
-    def armed(self) -> str:
-        """The slot that the next click in the response fills."""
-        return str(self.data.get("armed") or "a")
-
-    @property
-    def creation_key(self) -> UUID:
-        return as_uuid(self.data.get("creation_key")) or uuid4()
-
-    @property
-    def version(self) -> int:
-        text = str(self.data.get("version", ""))
-        return int(text) if text.isdecimal() and len(text) < 9 else 0
-
-    # Secrets
-
-    @cached_property
-    def origin(self) -> str:
-        return origin_of(str(self.form["url"].value() or "").strip(), self.parameters)
-
-    @cached_property
-    def known_secrets(self) -> dict[str, Secret]:
-        """What is stored for this very origin, by header: on the connection, then what was typed for the last test."""
-        found = {}
-        if self.connection and self.connection_origin == self.origin:
-            found.update(self.connection.stored_secrets())
-        return found | self.secrets_of_run
-
-    @property
-    def connection_origin(self) -> str:
-        assert self.connection  # noqa: S101 - the only caller has looked
-        return origin_of(self.connection.model.definition.url, self.connection.parameters)
-
-    @cached_property
-    def secrets_of_run(self) -> dict[str, Secret]:
-        if self.run is None:
-            return {}
-        found = {}
-        for row in self.run.typed_secrets.all():
-            if row.origin != self.origin:
-                continue
-            try:
-                found[row.name] = unseal(row.value, row.place)
-            except SecretUnreadable:
-                continue
-        return found
-
-    @property
-    def has_unsaved_secrets(self) -> bool:
-        """Whether the last test was made with secrets other than those stored: typed for it, then given up."""
-        stored = self.connection.stored_secrets() if self.connection else {}
-        return any(stored.get(name) != secret for name, secret in self.secrets_of_run.items())
-
-    @cached_property
-    def typed_secrets(self) -> dict[str, Secret]:
-        """Secret values in this submit, by lower-case header name."""
-        return {row.name.lower(): secret for row in self.headers if (secret := row.typed_secret)}
-
-    @cached_property
-    def secrets(self) -> dict[str, Secret]:
-        """What a call made from this page would use, by lower-case header name."""
-        wanted = {name.lower() for name in self.definition.secret_headers}
-        known = self.known_secrets | self.typed_secrets
-        return {name: secret for name, secret in known.items() if name in wanted}
-
-    @cached_property
-    def new_secrets(self) -> dict[str, Secret]:
-        """What a save has to store: typed now, or typed for the last test; keyed by the header's name as written."""
-        fresh = self.secrets_of_run | self.typed_secrets
-        return {name: fresh[name.lower()] for name in self.definition.secret_headers if name.lower() in fresh}
+class Builder(PageSecrets):
+    """One state of the page, with what is wrong with it and what its last test says."""
 
     # Checking
 
@@ -283,13 +117,6 @@ class Builder:
         except ProviderError:
             return None
 
-    @cached_property
-    def digest(self) -> str:
-        """Identifies the request that this page would send, credentials included (by fingerprint)."""
-        prints = {name: fingerprint(secret, "test", workspace=str(self.workspace.pk)) for name, secret in sorted(self.secrets.items())}
-        prints |= {f"{{{name}}}": value for name, value in self.parameters.items()}
-        return self.definition.request_digest(prints)
-
     @property
     def tested_digest(self) -> str:
         """The digest of the passed test that covers this page as it stands, "" when none does."""
@@ -305,13 +132,6 @@ class Builder:
         if self.run and self.run.digest:
             return "stale" if self.run.digest != self.digest else "failed"
         return "stale" if self.model and self.model.tested_digest else "none"
-
-
-def as_uuid(text: object) -> UUID | None:
-    try:
-        return UUID(str(text))
-    except ValueError:
-        return None
 
 
 def data_of(definition: Definition, *, name: str, parameters: Mapping[str, str]) -> dict[str, Any]:

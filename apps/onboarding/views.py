@@ -1,8 +1,7 @@
 """*Custom API integration*: one page, many buttons. Each button posts the whole form to its own URL; with htmx only the regions that
 changed come back, without scripts the whole page does."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,31 +14,23 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed
-from apps.connections.models import Connection
 from apps.core.access import require
-from apps.core.database import release_connection
-from apps.core.htmx import is_fragment_request, redirect, render_page, toast, toasts_out_of_band
-from apps.core.http import Limits
-from apps.egress import rules
+from apps.core.htmx import is_fragment_request, redirect, toast
 from apps.external_models.actions import Author, EditConflict, NameTaken
 from apps.external_models.models import ExternalModel
 from apps.external_models.queries import get_model
 from apps.inference import pipeline
-from apps.inference.actions import Tested, record_refusal, record_test
 from apps.inference.models import TestRun
 from apps.inference.queries import last_test
-from apps.inference.result import Result
-from apps.inference.target import Target
 from apps.onboarding import proposing
 from apps.onboarding.actions import Integration, save_integration
-from apps.onboarding.builder import Builder, as_uuid, data_of
+from apps.onboarding.builder import Builder, data_of
 from apps.onboarding.forms import Mode, VariableForm, variable_initial
-from apps.onboarding.keeping import keep_typed_secrets
-from apps.onboarding.page import Page
-from apps.onboarding.sample import SampleField, read_sample, sample_fields
+from apps.onboarding.reading import first_connection, read_builder, rebuilt
+from apps.onboarding.sample import sample_fields
+from apps.onboarding.showing import note_refusal, show
 from apps.onboarding.slots import slots_of
-from apps.providers.jsonread import storable
-from apps.providers.types import JsonValue
+from apps.onboarding.testing import finish_test, prepare_test
 
 # The page
 
@@ -62,60 +53,6 @@ def custom_edit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     tested = replace(builder, run=last_test(model.pk, request.user))
     # A key that was tried and given up must not come back with the test, and be saved with whatever is edited next.
     return show(request, builder if tested.has_unsaved_secrets else tested)
-
-
-def read_builder(request: WorkspaceRequest, mode: Mode, page: type[Builder]) -> Builder:
-    """The page as it was submitted. A model or test run of another workspace or person is not found."""
-    data = {name: storable(text) for name, text in request.POST.dict().items()}  # PostgreSQL takes no U+0000
-    model_id, run_id = as_uuid(data.get("model")), as_uuid(data.get("test_run"))
-    model = get_model(request.workspace, model_id) if model_id else None
-    # With its secrets, before the model is looked for: the first click of a double click removes them once the model has them.
-    runs = TestRun.objects.filter(workspace=request.workspace, created_by=request.user).prefetch_related("typed_secrets")
-    run = runs.filter(pk=run_id).first() if run_id else None
-    holder = model or made_before(request, data)
-    return page(
-        data,
-        mode,
-        request.workspace,
-        request.user,
-        rules=rules.current(),
-        model=model,
-        connection=first_connection(holder) if holder else None,
-        run=run,
-    )
-
-
-def made_before(request: WorkspaceRequest, data: Mapping[str, str]) -> ExternalModel | None:
-    """The model that this very page made when it was sent first (a double click, the browser's Back): its connection has the secrets."""
-    key = as_uuid(data.get("creation_key"))
-    return ExternalModel.objects.filter(workspace=request.workspace, created_by=request.user, creation_key=key).first() if key else None
-
-
-def first_connection(model: ExternalModel) -> Connection | None:
-    connection = model.connections.order_by("created_at", "id").prefetch_related("secrets").first()
-    if connection:
-        connection.model = model
-    return connection
-
-
-def show(
-    request: WorkspaceRequest,
-    builder: Builder,
-    *,
-    regions: tuple[str, ...] = (),
-    dialog: str = "",
-    status: int = 200,
-    **extra: Any,
-) -> HttpResponse:
-    """The page; for htmx the dialog (or nothing, which closes it) and the regions, out of band."""
-    if not is_fragment_request(request):
-        keep_typed_secrets(builder)
-    context = {"builder": builder, "form": builder.form, "shown": Page(builder), "dialog": dialog, **extra}
-    if not is_fragment_request(request):
-        return render_page(request, builder.template, context, status=status)
-    parts = [render_to_string(f"onboarding/{dialog}.html", context, request)] if dialog else []
-    parts += [render_to_string(f"{builder.template}#{region}", {**context, "oob": True}, request) for region in regions]
-    return HttpResponse("".join(parts) + toasts_out_of_band(request), status=status)
 
 
 # Saving
@@ -206,16 +143,6 @@ def blame_secret(builder: Builder, message: str) -> None:
 # Testing
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyTest:
-    """Everything a test needs, read from the database before the call."""
-
-    builder: Builder
-    target: Target
-    values: dict[str, JsonValue]
-    sample: dict[str, str]
-
-
 @require_POST
 @require(Permission.EDIT_MODELS)
 def sample(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
@@ -227,12 +154,6 @@ def sample(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResp
     return show(request, builder, regions=("errors",), dialog="_sample_dialog", fields=sample_fields(builder))
 
 
-def note_refusal(request: WorkspaceRequest, builder: Builder) -> None:
-    """An address that the egress rules refuse is audited, also when the form stops it before any call (spec 07 B7)."""
-    if builder.refused:
-        record_refusal(request.workspace, model=builder.model, name=builder.name, url=builder.definition.url, actor=actor_of(request))
-
-
 @require_POST
 @require(Permission.EDIT_MODELS)
 async def test(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:  # noqa: PT028 - no test, a view
@@ -242,41 +163,6 @@ async def test(request: WorkspaceRequest, page: type[Builder] = Builder) -> Http
         return ready
     result = await pipeline.run(ready.target, ready.values, rules=ready.builder.rules)
     return await sync_to_async(finish_test)(request, ready, result)
-
-
-def prepare_test(request: WorkspaceRequest, page: type[Builder]) -> ReadyTest | HttpResponse:
-    builder = read_builder(request, Mode.TEST, page)
-    if not builder.check():
-        note_refusal(request, builder)
-        return show(request, builder, regions=("errors", "status"), status=422)
-    values, fields = read_sample(builder)
-    if values is None:
-        return show(request, builder, regions=("errors",), dialog="_sample_dialog", status=422, fields=fields)
-    limits = Limits(first_byte=builder.model.first_byte_seconds, total=builder.model.total_seconds) if builder.model else Limits()
-    target = Target(proposing.testable(builder.definition), builder.secrets, builder.parameters, limits, builder.authorization())
-    release_connection()
-    return ReadyTest(builder, target, values, raw_sample(fields))
-
-
-def raw_sample(fields: list[SampleField]) -> dict[str, str]:
-    return {field.variable.name: field.value for field in fields}
-
-
-def finish_test(request: WorkspaceRequest, ready: ReadyTest, result: Result) -> HttpResponse:
-    before = ready.builder
-    tested = Tested(before.digest, ready.sample, before.secrets_of_run | before.typed_secrets, before.origin)
-    run = record_test(
-        request.workspace,
-        model=before.model,
-        name=before.name,
-        tested=tested,
-        result=result,
-        user=request.user,
-        actor=actor_of(request),
-    )
-    data = proposing.with_proposals({**before.data, "test_run": str(run.pk)}, result)
-    builder = replace(before, data=data, mode=Mode.KEEP, run=run)
-    return show(request, builder, regions=("identity", "errors", "result", "paths", "status"))
 
 
 @require_POST
@@ -298,11 +184,6 @@ def pick(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpRespon
     builder = read_builder(request, Mode.KEEP, page)
     builder = rebuilt(builder, proposing.picked(builder, request.POST.get("pick", "")))
     return show(request, builder, regions=("result", "paths", "status"))
-
-
-def rebuilt(builder: Builder, data: dict[str, Any]) -> Builder:
-    """The same page with other field values."""
-    return replace(builder, data=data, mode=Mode.KEEP)
 
 
 # Address parameters and variables
