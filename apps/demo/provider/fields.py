@@ -16,6 +16,17 @@ def read_object(request: Request) -> JsonObject:
     return value
 
 
+def object_of(text: str) -> JsonObject:
+    """A JSON object that travels as a text; Refusal(BAD_REQUEST) for something else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(Why.BAD_REQUEST, f"the text is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise Refusal(Why.BAD_REQUEST, "the text must be a JSON object")
+    return value
+
+
 def text(source: JsonObject, name: str, where: str = "") -> str | None:
     value = source.get(name)
     if value is None or isinstance(value, str):

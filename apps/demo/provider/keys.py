@@ -31,6 +31,12 @@ DEMO_KEYS: dict[str, Keys] = {
 }
 
 
+# The stand-in for AWS (aws/): the platform's own IAM user, which may assume roles and nothing else.
+AWS_PRINCIPAL_ARN = "arn:aws:iam::905418002211:user/patchbay-demo"
+AWS_ACCESS_KEY_ID = "AKIADEMOHARBORMUTUAL"
+AWS_SECRET_ACCESS_KEY = "aws-demo-harbor-mutual-platform-key-7Q2M"
+
+
 def check_key(dialect: str, given: str) -> None:
     """Let a working key pass; raise Refusal for a missing, unknown, rate-limited or unpaid one."""
     keys = DEMO_KEYS[dialect]
