@@ -4,10 +4,10 @@ import re
 from typing import Final
 
 from apps.providers.base import CheckRequest, EasySetup, Provider, StreamReader
-from apps.providers.chat import ChatAnswer, ChatCall, Image, JsonObject, Message, Role, Text, Tool, ToolCall
+from apps.providers.chat import ChatAnswer, ChatCall, JsonObject, Message, Role, Tool
 from apps.providers.endpoint import join_url
 from apps.providers.openai_answer import OpenAIReader, read_completion
-from apps.providers.rendering import calls_of, check_call, data_url, error_text, given, results_of, stop_list, text_of
+from apps.providers.rendering import check_call, function_calls, given, result_messages, stop_list, text_of, user_message
 from apps.providers.types import JsonValue
 
 OPENAI = Provider(
@@ -71,30 +71,12 @@ def _messages(call: ChatCall) -> list[JsonValue]:
 
 
 def _turn(message: Message) -> list[JsonObject]:
-    """One turn as messages: tool results are messages of their own, and have to follow the calls at once."""
-    if message.role is Role.ASSISTANT:
-        calls: list[JsonValue] = [_call(call) for call in calls_of(message)]
-        text = text_of(message)
-        # A turn of calls alone has null for its content, not an empty text.
-        return [{"role": "assistant", "content": text if text or not calls else None, **({"tool_calls": calls} if calls else {})}]
-    results: list[JsonObject] = [
-        {"role": "tool", "tool_call_id": result.call_id, "content": error_text(result)} for result in results_of(message)
-    ]
-    parts: list[JsonObject] = [_part(part) for part in message.parts if isinstance(part, Text | Image)]
-    if not parts and results:
-        return results
-    only_text = all(part["type"] == "text" for part in parts)
-    return [*results, {"role": "user", "content": text_of(message) if only_text else list(parts)}]
-
-
-def _part(part: Text | Image) -> JsonObject:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
-    return {"type": "image_url", "image_url": {"url": data_url(part)}}
-
-
-def _call(call: ToolCall) -> JsonObject:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    """One turn as messages: a turn of calls alone has null for its content, not an empty text."""
+    if message.role is Role.USER:
+        return [*result_messages(message), *user_message(message)]
+    calls = function_calls(message)
+    words = text_of(message)
+    return [{"role": "assistant", "content": words if words or not calls else None, **({"tool_calls": calls} if calls else {})}]
 
 
 def _tools(call: ChatCall) -> JsonObject:

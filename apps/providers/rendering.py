@@ -68,13 +68,38 @@ def text_of(message: Message) -> str:
     return "\n".join(part.text for part in message.parts if isinstance(part, Text))
 
 
-def calls_of(message: Message) -> list[ToolCall]:
-    return [part for part in message.parts if isinstance(part, ToolCall)]
-
-
 def error_text(result: ToolResult) -> str:
     """A result for formats without a mark for failed calls: the failure is said in words, as their documentation advises."""
     return f"Error: {result.content}" if result.is_error else result.content
+
+
+def result_messages(message: Message) -> list[JsonObject]:
+    """The turn's tool results as OpenAI and Cohere want them: messages of their own, right behind the calls."""
+    return [{"role": "tool", "tool_call_id": result.call_id, "content": error_text(result)} for result in results_of(message)]
+
+
+def user_message(message: Message) -> list[JsonObject]:
+    """What the user says beside tool results, as OpenAI and Cohere want it; nothing where there are only results."""
+    parts: list[JsonObject] = [_content_part(part) for part in message.parts if isinstance(part, Text | Image)]
+    if not parts and any(results_of(message)):
+        return []
+    only_text = all(part["type"] == "text" for part in parts)
+    return [{"role": "user", "content": text_of(message) if only_text else list(parts)}]
+
+
+def function_calls(message: Message) -> list[JsonValue]:
+    """The turn's tool calls as OpenAI and Cohere want them: the arguments as the text that they are."""
+    return [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in message.parts
+        if isinstance(call, ToolCall)
+    ]
+
+
+def _content_part(part: Text | Image) -> JsonObject:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": data_url(part)}}
 
 
 def given(**settings: JsonValue) -> JsonObject:

