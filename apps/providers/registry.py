@@ -5,15 +5,23 @@ from typing import Final
 from apps.providers.anthropic import ANTHROPIC, AnthropicFormat
 from apps.providers.azure import AZURE, AzureFormat
 from apps.providers.base import ChatFormat, Provider
-from apps.providers.cohere import COHERE
-from apps.providers.converse import BEDROCK
+from apps.providers.cohere import COHERE, CohereFormat
+from apps.providers.converse import BEDROCK, ConverseFormat
 from apps.providers.custom import CUSTOM
 from apps.providers.gemini import GOOGLE, GeminiFormat
 from apps.providers.openai import OPENAI, OpenAIFormat
 
 # In the order in which lists show them.
 PROVIDERS: Final[dict[str, Provider]] = {provider.key: provider for provider in (OPENAI, ANTHROPIC, GOOGLE, COHERE, AZURE, BEDROCK, CUSTOM)}
-CHAT_FORMATS: Final[dict[str, ChatFormat]] = {wire.key: wire for wire in (OpenAIFormat(), AzureFormat(), AnthropicFormat(), GeminiFormat())}
+_FORMATS: Final[tuple[ChatFormat, ...]] = (
+    OpenAIFormat(),
+    AzureFormat(),
+    AnthropicFormat(),
+    GeminiFormat(),
+    CohereFormat(),
+    ConverseFormat(),
+)
+CHAT_FORMATS: Final[dict[str, ChatFormat]] = {wire.key: wire for wire in _FORMATS}
 STRUCTURES: Final = ("openai", "anthropic", "gemini")  # the chat formats that a custom integration can follow
 
 

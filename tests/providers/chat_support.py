@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,3 +52,23 @@ def told(events: Iterable[StreamEvent]) -> ChatAnswer:
                 end = event
     assert end is not None, "no end"
     return ChatAnswer(text, tuple(calls), end.finish, end.usage)
+
+
+def recorded_frames(name: str) -> bytes:
+    """A recorded Converse stream, which is kept as lines of JSON, in AWS's binary framing."""
+    lines = [json.loads(line) for line in (RECORDED / f"{name}.jsonl").read_text().splitlines()]
+    return b"".join(event_frame(kind, json.dumps(event).encode()) for line in lines for kind, event in line.items())
+
+
+def event_frame(kind: str, payload: bytes) -> bytes:
+    return frame({":event-type": kind, ":content-type": "application/json", ":message-type": "event"}, payload)
+
+
+def frame(headers: dict[str, str], payload: bytes) -> bytes:
+    """One message of AWS's event stream, with headers of the type string."""
+    head = b"".join(
+        bytes([len(name)]) + name.encode() + b"\x07" + len(value.encode()).to_bytes(2) + value.encode() for name, value in headers.items()
+    )
+    prelude = (16 + len(head) + len(payload)).to_bytes(4) + len(head).to_bytes(4)
+    message = prelude + zlib.crc32(prelude).to_bytes(4) + head + payload
+    return message + zlib.crc32(message).to_bytes(4)
