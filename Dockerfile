@@ -7,7 +7,8 @@ WORKDIR /app
 ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 # Dependencies first, so that a change of the code does not fetch them again.
 COPY pyproject.toml uv.lock .python-version ./
-RUN uv sync --locked --no-dev
+# The price package comes along, so that `update_catalog` and its page in the platform admin work in a container.
+RUN uv sync --locked --no-dev --extra prices
 COPY manage.py LICENSE ./
 COPY config config
 COPY apps apps

@@ -90,6 +90,7 @@ ROWS = [
     Row("mfa_view_recovery_codes", SIGNED_IN, ok=frozenset({404})),
     Row("mfa_generate_recovery_codes", SIGNED_IN),
     Row("mfa_download_recovery_codes", SIGNED_IN, ok=frozenset({404})),
+    Row("catalog:catalog_list", "OAMRV"),
     Row("external_models:model_list", "OAMRV"),
     Row("external_models:definition", "OAMRV", kwargs=MODEL),
     Row("external_models:model_audit", "OAR", kwargs=MODEL),

@@ -25,6 +25,7 @@ from apps.accounts.permissions import Role
 from apps.audit import actions as audit
 from apps.audit.chain import PLATFORM
 from apps.audit.models import AuditEvent
+from apps.catalog import actions as catalog
 from apps.connections import actions as connections
 from apps.connections.models import Connection
 from apps.core.secrets import Secret
@@ -37,6 +38,7 @@ from apps.inference.result import Failure, Result
 from apps.onboarding import actions as onboarding
 from apps.onboarding.actions import Integration
 from tests.support.cast import Cast
+from tests.support.catalog import offer, snapshot
 from tests.support.models import KEY, actor, author, definition, make_connection, make_model
 
 type Act = Callable[[], object]
@@ -149,6 +151,10 @@ def allow(cast: Cast) -> Any:
     return egress.allow_egress(actor=actor(cast.alice), host="api.example.com", ports=[443], scheme="https", reason="The table of actions")
 
 
+def update_the_catalog(cast: Cast) -> object:
+    return catalog.update_catalog(snapshot=snapshot(offer()), actor=actor(cast.alice))
+
+
 def update(model: ExternalModel, cast: Cast, *, name: str = "Renamed", version: int = 1) -> object:
     return models.update_model(
         model, name=name, definition=definition("https://new.example.com"), by=author(cast.alice), expected_version=version
@@ -224,6 +230,8 @@ ROWS = [
         lambda cast: (lambda rule: lambda: egress.revoke_egress(rule, actor=actor(cast.alice)))(allow(cast)),
         ("p egress.rule_ended",),
     ),
+    # catalog
+    Row("catalog.update_catalog", lambda cast: lambda: update_the_catalog(cast), ("p catalog.updated",)),
     # external_models
     Row(
         "external_models.add_model",
@@ -405,6 +413,7 @@ UNCHANGED = [
         (),
     ),
     Row("egress.allow_egress", lambda cast: (lambda rule: lambda: allow(cast))(allow(cast)), ()),
+    Row("catalog.update_catalog", lambda cast: (lambda done: lambda: update_the_catalog(cast))(update_the_catalog(cast)), ()),
 ]
 
 type Refusal = tuple[Row, type[Exception]]

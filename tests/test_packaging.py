@@ -43,6 +43,14 @@ def test_few_packages_at_run_time() -> None:
     assert packages.isdisjoint(COMPETITORS)
 
 
+def test_the_price_package_is_an_extra() -> None:
+    """It brings more than the limit allows, and a process that serves has no use for it."""
+    assert "genai-prices" not in run_time_packages()
+    optional = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [NAME.match(requirement)[0] for requirement in optional["prices"]] == ["genai-prices"]  # type: ignore[index]
+    assert "uv sync --locked --no-dev --extra prices" in (ROOT / "Dockerfile").read_text()
+
+
 def test_every_package_is_locked_with_hashes() -> None:
     """H: what is installed is what was checked."""
     packages = locked()

@@ -20,6 +20,7 @@ from apps.external_models.actions import switch_inferencing
 from apps.external_models.models import ExternalModel
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
+from tests.support.catalog import fill_many
 from tests.support.models import actor, make_many, make_model, make_system_model
 from tests.test_access import ROWS, is_in_workspace
 
@@ -93,7 +94,13 @@ def one_connection(cast: Cast, rows: int) -> dict[str, Any]:
     return {"model_id": chosen.model_id, "connection_id": chosen.pk}
 
 
+def supported(cast: Cast, rows: int) -> dict[str, Any]:
+    fill_many(rows)
+    return {}
+
+
 LIST = "external_models:model_list"
+SUPPORTED = "catalog:catalog_list"
 # Session, person and workspaces are three of each number.
 PAGES = [
     Page("workspace", 3, models),
@@ -101,6 +108,9 @@ PAGES = [
     Page(LIST, 8, models, total=True, htmx=True),
     Page(LIST, 8, models, "?q=model&status=active&type=api&source=custom&inferencing=on&sort=source", total=True),
     Page(LIST, 8, no_models),
+    Page(SUPPORTED, 7, supported, total=True),
+    Page(SUPPORTED, 6, supported, total=True, htmx=True),
+    Page(SUPPORTED, 7, supported, "?q=model&provider=openai&modality=image&retired=yes", total=True),
     Page("external_models:definition", 5, connections),
     Page("external_models:model_audit", 6, events),
     Page("external_models:delete_model", 5, connections),
