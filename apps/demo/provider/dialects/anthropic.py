@@ -9,7 +9,19 @@ from apps.demo.provider.words import Asked, Role, Said, Tool, Turn, say
 
 MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "claude-haiku-4-5")
 SETTINGS = ("temperature", "top_p", "top_k", "max_tokens")
-MORE = ("model", "messages", "system", "stop_sequences", "stream", "tools", "tool_choice", "metadata", "thinking", "service_tier")
+MORE = (
+    "model",
+    "messages",
+    "system",
+    "stop_sequences",
+    "stream",
+    "tools",
+    "tool_choice",
+    "metadata",
+    "thinking",
+    "service_tier",
+    "output_config",
+)
 KNOWN = {*SETTINGS, *MORE}
 ENDED = {"done": "end_turn", "stop_sequence": "stop_sequence", "length": "max_tokens", "tools": "tool_use"}
 
@@ -67,7 +79,13 @@ def _asked(body: JsonObject) -> Asked:
             Tool(fields.required(fields.text(tool, "name"), "tools.name"), fields.child(tool, "input_schema") or {})
             for tool in fields.objects(body, "tools")
         ),
+        schema=_schema(body),
     )
+
+
+def _schema(body: JsonObject) -> JsonObject | None:
+    wanted = fields.child(fields.child(body, "output_config") or {}, "format", "output_config.") or {}
+    return fields.child(wanted, "schema", "output_config.format.") if wanted.get("type") == "json_schema" else None
 
 
 def _turns(message: JsonObject, where: str) -> list[Turn]:
