@@ -39,25 +39,30 @@ def free_port() -> int:
     return port
 
 
+def environment_of(data_dir: Path) -> dict[str, str]:
+    """Settings of a product that keeps everything in this folder."""
+    environment = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "PATCHBAY_SECRET_KEYS"}}
+    return environment | {"PATCHBAY_DATA_DIR": str(data_dir), "PATCHBAY_PASSWORD": PASSWORD, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+def manage(data_dir: Path, *arguments: str) -> None:
+    """A management command of the product that keeps everything in this folder."""
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment_of(data_dir), check=True, capture_output=True)
+
+
 @contextmanager
 def running_site(data_dir: Path) -> Iterator[Site]:
     """Make the database, start server and provider, stop both afterwards."""
-    environment = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "PATCHBAY_SECRET_KEYS"}}
-    environment |= {"PATCHBAY_DATA_DIR": str(data_dir), "PATCHBAY_PASSWORD": PASSWORD, "DJANGO_SETTINGS_MODULE": "config.settings"}
-
-    def manage(*arguments: str) -> None:
-        subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True, capture_output=True)
-
-    manage("migrate", "--verbosity", "0")
-    manage("create_workspace", "--name", "Claims automation", "--slug", "claims", "--organization", "Harbor Mutual")
+    manage(data_dir, "migrate", "--verbosity", "0")
+    manage(data_dir, "create_workspace", "--name", "Claims automation", "--slug", "claims", "--organization", "Harbor Mutual")
     for email, (name, role) in PEOPLE.items():
-        manage("create_user", "--email", email, "--name", name, "--workspace", "claims", "--role", role)
+        manage(data_dir, "create_user", "--email", email, "--name", name, "--workspace", "claims", "--role", role)
     with running_provider() as provider:
         rule = ["--cidr", "127.0.0.1/32", "--port", str(provider.port), "--scheme", "http", "--reason", "the journey's provider"]
-        manage("allow_egress", *rule)
+        manage(data_dir, "allow_egress", *rule)
         port = free_port()
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(command, cwd=ROOT, env=environment_of(data_dir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_until_ready(f"http://127.0.0.1:{port}", server)
             yield Site(f"http://127.0.0.1:{port}", provider, data_dir)
