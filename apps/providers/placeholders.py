@@ -38,9 +38,11 @@ class Marks:
         return "".join(piece if piece.startswith("\0") else pattern.sub(self._marked, piece) for piece in pieces)
 
     def mark_as(self, name: str, written: str) -> str:
-        """A mark under this name."""
-        name = as_name(name)
-        self.written.setdefault(name, written)
+        """A mark under this name, or under a name like it where something else has it."""
+        base = name = as_name(name)
+        number = 2
+        while self.written.setdefault(name, written) != written:
+            name, number = f"{base}_{number}", number + 1
         return f"\0{name}\0"
 
     def fill(self, text: str) -> str:
