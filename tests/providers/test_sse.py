@@ -20,6 +20,7 @@ def decoded(*pieces: bytes) -> list[SseEvent]:
         (b"data: a\n\n", [SseEvent("", "a")]),
         (b"data: a\r\n\r\n", [SseEvent("", "a")]),
         (b"data: a\r\r", [SseEvent("", "a")]),
+        (b"event: x\r\ndata: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n", [SseEvent("x", "a\nb"), SseEvent("", "c")]),
         (b"\xef\xbb\xbfdata: a\n\n", [SseEvent("", "a")]),
         (b"event: x\ndata:a\ndata:  b\ndata\n\ndata: c\n\n", [SseEvent("x", "a\n b\n"), SseEvent("", "c")]),
         (b": a comment\n\nid: 7\nretry: 10\n\nevent: lonely\n\ndata: a\n\n", [SseEvent("", "a")]),
