@@ -119,6 +119,7 @@ ROWS = [
     Row("onboarding:preview", "OAM", "POST"),
     Row("onboarding:pick", "OAM", "POST"),
     Row("onboarding:address", "OAM", "POST"),
+    Row("onboarding:configure", "OAM", "POST"),
     Row("onboarding:variable_dialog", "OAM", "POST"),
     Row("onboarding:variable_save", "OAM", "POST"),
     Row("onboarding:variable_remove", "OAM", "POST"),

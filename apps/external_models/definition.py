@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -58,12 +58,28 @@ class Feature(StrEnum):
     TOOL_CALLING = "tool_calling"
     PARALLEL_TOOL_CALLING = "parallel_tool_calling"
 
+    @property
+    def label(self) -> str:
+        """The words the console shows."""
+        return in_words(self)
+
 
 class Modality(StrEnum):
+    """What goes in and what comes out."""
+
     TEXT_TO_TEXT = "text_to_text"
     TEXT_TO_IMAGE = "text_to_image"
     IMAGE_TO_TEXT = "image_to_text"
     AUDIO_TO_TEXT = "audio_to_text"
+
+    @property
+    def label(self) -> str:
+        """The words the console shows."""
+        return in_words(self)
+
+
+def in_words(key: str) -> str:
+    return key.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +128,12 @@ class Definition:
     def secret_headers(self) -> tuple[str, ...]:
         return tuple(header.name for header in self.headers if header.secret)
 
+    def without_unused(self) -> Self:
+        """Only what this way of describing the request uses: a draft also keeps what was typed for the other one."""
+        if self.is_template:
+            return replace(self, model="", features=(), modalities=())
+        return replace(self, method="POST", use_system_prompt=False, use_examples=False, custom_variables=(), body="", paths=Paths())
+
     def to_json(self) -> dict[str, Any]:
         """What a template does not use is left out, as is a prefix that a header does not have."""
         content = asdict(self)
@@ -119,8 +141,10 @@ class Definition:
             if not header["prefix"]:
                 del header["prefix"]
         if self.is_template:
-            for name in ("wire_format", "model", "features", "modalities"):
-                del content[name]
+            del content["wire_format"]
+            for name in ("model", "features", "modalities"):
+                if not content[name]:
+                    del content[name]
         return content
 
     @classmethod
@@ -143,8 +167,10 @@ class Definition:
 
     def request_digest(self, credentials: Mapping[str, str]) -> str:
         """SHA-256 over everything that shapes the request, with fingerprints of the credentials: a test passed for one digest
-        says nothing about another. The JSON paths are left out: they are checked against the stored answer instead."""
-        content = self.to_json()
-        del content["paths"]
+        says nothing about another. The JSON paths are left out: they are checked against the stored answer instead. So is what the
+        model is said to be able to do besides: no test asks for it."""
+        content = self.without_unused().to_json()
+        for name in ("paths", "features", "modalities"):
+            content.pop(name, None)
         text = json.dumps([content, sorted(credentials.items())], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()

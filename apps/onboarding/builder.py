@@ -8,10 +8,11 @@ from typing import Any
 
 from apps.core.egress import check_url
 from apps.core.outbound import Failure, OutboundError
-from apps.external_models.definition import Definition
+from apps.external_models.definition import Definition, Feature, Modality
 from apps.inference.result import Result
-from apps.onboarding.forms import Mode, variable_initial
+from apps.onboarding.forms import DEFAULT, STRUCTURE, Mode, variable_initial
 from apps.onboarding.page_secrets import PageSecrets
+from apps.onboarding.structures import STRUCTURES
 from apps.onboarding.typed_page import MAX_ROWS, as_uuid
 from apps.providers.address import fill_url
 from apps.providers.errors import ProviderError
@@ -21,6 +22,7 @@ from apps.providers.types import JsonValue
 
 __all__ = ["SPARE_ROWS", "Builder", "as_uuid", "data_of"]
 
+MAX_MODEL = 200  # characters of a model identifier, as many as the list keeps
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}")
 SPARE_ROWS = 3  # empty header rows for pages without scripts
 
@@ -38,7 +40,10 @@ class Builder(PageSecrets):
         self.check_row_counts()
         if self.mode is not Mode.KEEP:
             self.check_address()
-            self.check_body()
+            if self.form.follows_structure:
+                self.check_structure()
+            else:
+                self.check_body()
         self.check_header_names()
         return valid and not self.form.errors and all(not row.errors for row in self.headers)
 
@@ -64,6 +69,26 @@ class Builder(PageSecrets):
             self.form.add_error("url", f"{error.message} {error.hint}".strip())
         except ProviderError as error:
             self.form.add_error("url", f"{error.message} {error.hint}".strip())
+
+    def check_structure(self) -> None:
+        """For a test, what shapes the request; for Confirm, also what the model is said to be able to do."""
+        chosen, definition = self.data.get("structure") or self.structure, self.definition
+        if chosen not in STRUCTURES:
+            self.form.add_error("structure", "Choose the API that the endpoint follows.")
+        if not definition.model:
+            self.form.add_error("model_identifier", f"Enter the name that the endpoint knows the model by, such as {self.model_example}.")
+        elif len(definition.model) > MAX_MODEL:
+            self.form.add_error("model_identifier", f"Use at most {MAX_MODEL} characters; this is {len(definition.model)}.")
+        if self.mode is not Mode.CONFIRM:
+            return
+        if not (definition.features or definition.modalities):
+            self.form.add_error("features", "Switch on at least one feature or modality that the model supports.")
+        if Feature.PARALLEL_TOOL_CALLING in definition.features and Feature.TOOL_CALLING not in definition.features:
+            self.form.add_error("features", "Parallel tool calling needs Tool calling. Switch that on as well, or this one off.")
+
+    @property
+    def model_example(self) -> str:
+        return STRUCTURES[self.structure].model_example
 
     def check_body(self) -> None:
         body = self.definition.body
@@ -144,11 +169,17 @@ def data_of(definition: Definition, *, name: str, parameters: Mapping[str, str])
         "output_path": definition.paths.output,
         "input_tokens_path": definition.paths.input_tokens,
         "output_tokens_path": definition.paths.output_tokens,
+        "configuration": DEFAULT if definition.is_template else STRUCTURE,
+        "structure": "" if definition.is_template else definition.wire_format,
+        "model_identifier": definition.model,
     }
+    data |= {f"feature-{feature}": "on" for feature in Feature if feature in definition.features}
+    data |= {f"modality-{modality}": "on" for modality in Modality if modality in definition.modalities}
     data |= {switch: "on" for switch in ("use_system_prompt", "use_examples") if getattr(definition, switch)}
     for number, header in enumerate(definition.headers):
         data |= {f"h-{number}-key": header.name, f"h-{number}-value": header.value}
         data |= {f"h-{number}-secret": "on"} if header.secret else {}
+        data |= {f"h-{number}-lead": header.prefix} if header.prefix else {}
     for number, variable in enumerate(definition.custom_variables):
         initial = variable_initial(variable)
         data |= {f"v-{number}-{key}": value for key, value in initial.items() if value not in (False, None)}

@@ -4,6 +4,7 @@ How strictly they read depends on what the person asked for: a draft keeps whate
 sent, Confirm wants everything.
 """
 
+import re
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -20,6 +21,8 @@ from apps.providers.types import DataType, JsonValue, Variable
 from apps.providers.variables import check_variable_name, coerce_value, compact_json
 
 METHODS = ["POST", "GET", "PUT", "PATCH"]
+DEFAULT, STRUCTURE = "default", "structure"  # the two model configurations
+LEAD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30} ")
 
 
 class Mode(StrEnum):
@@ -35,13 +38,21 @@ class IntegrationForm(forms.Form):
 
     # The fields at which an error can stand, in the order of the page.
     places: ClassVar[tuple[str, ...]] = (
-        "name", "connection_name", "url", "body", "output_path", "input_tokens_path", "output_tokens_path",
+        "name", "connection_name", "url", "authorization_profile", "structure", "model_identifier", "features", "modalities",
+        "body", "output_path", "input_tokens_path", "output_tokens_path",
     )  # fmt: skip
 
     name = forms.CharField(required=False, label="Model name", max_length=1000)
     method = forms.ChoiceField(choices=[(method, method) for method in METHODS], required=False)
     url = forms.CharField(required=False, label="Model endpoint URL", max_length=10_000)
     connection_name = forms.CharField(required=False, label="Connection name", max_length=1000)
+    authorization_profile = forms.CharField(required=False, label="Authorization profile", max_length=100)
+    # Provider structures. Which features and modalities are on, the Builder reads; here is the place of what is wrong with them.
+    configuration = forms.CharField(required=False, max_length=20)
+    structure = forms.CharField(required=False, label="API reference", max_length=40)
+    model_identifier = forms.CharField(required=False, label="Model identifier", max_length=1000)
+    features = forms.CharField(required=False, label="Model features")
+    modalities = forms.CharField(required=False, label="Modalities")
     use_system_prompt = forms.BooleanField(required=False)
     use_examples = forms.BooleanField(required=False)
     body = forms.CharField(required=False, strip=False, max_length=1_048_576, label="Body")
@@ -66,9 +77,14 @@ class IntegrationForm(forms.Form):
     def clean_method(self) -> str:
         return self.cleaned_data["method"] or "POST"
 
+    @property
+    def follows_structure(self) -> bool:
+        """Whether a provider's structure says what is sent and read, and not body and paths."""
+        return bool(self["configuration"].value() == STRUCTURE)
+
     def clean_output_path(self) -> str:
         path: str = self.cleaned_data["output_path"].strip()
-        if self.mode is Mode.CONFIRM and not path:
+        if self.mode is Mode.CONFIRM and not path and not self.follows_structure:
             raise forms.ValidationError("Choose where the answer's text is: click it in the test response, or type its path.")
         return self.checked_path(path)
 
@@ -80,7 +96,7 @@ class IntegrationForm(forms.Form):
 
     def checked_path(self, path: str) -> str:
         """A path is checked on Confirm; a draft and a test take it as it is."""
-        if self.mode is Mode.CONFIRM and path and (problem := path_problem(path)):
+        if self.mode is Mode.CONFIRM and path and not self.follows_structure and (problem := path_problem(path)):
             raise forms.ValidationError(problem)
         return path
 
@@ -96,6 +112,7 @@ class HeaderForm(forms.Form):
     key = forms.CharField(required=False, max_length=1000)
     value = forms.CharField(required=False, max_length=20_000)
     secret = forms.BooleanField(required=False)
+    lead = forms.CharField(required=False, strip=False, max_length=40)  # sent before the secret, such as "Bearer "
 
     def __init__(self, data: Any, *, prefix: str, mode: Mode) -> None:
         super().__init__(data, prefix=prefix)
@@ -148,8 +165,14 @@ class HeaderForm(forms.Form):
         return str(self["value"].value() or "").strip()
 
     @property
+    def lead_text(self) -> str:
+        """What is sent before a secret value, so that the key alone is kept: "Bearer "."""
+        lead = str(self["lead"].value() or "") if self.is_secret else ""
+        return lead if LEAD.fullmatch(lead) else ""
+
+    @property
     def header(self) -> Header:
-        return Header(self.name, "" if self.is_secret else self.text, self.is_secret)
+        return Header(self.name, "" if self.is_secret else self.text, self.is_secret, self.lead_text)
 
     @property
     def typed_secret(self) -> Secret | None:
@@ -160,7 +183,8 @@ class HeaderForm(forms.Form):
             check_header_value(self.text)
         except ValueError:
             return None
-        return Secret(self.text)
+        lead = self.lead_text.lower()  # pasted with the key, it would be sent twice
+        return Secret(self.text[len(lead) :].strip() if lead and self.text.lower().startswith(lead) else self.text)
 
     @property
     def number(self) -> str:

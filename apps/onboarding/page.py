@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from apps.external_models.definition import SECRET_HEADERS
+from apps.external_models.definition import SECRET_HEADERS, Feature, Modality
 from apps.onboarding.builder import SPARE_ROWS, Builder
 from apps.onboarding.forms import IntegrationForm, variable_initial
-from apps.onboarding.slots import Slot, slots_of
+from apps.onboarding.request_preview import RequestPreview, preview_request
+from apps.onboarding.slots import LABELS, Slot, shorten, slots_of
+from apps.onboarding.structures import FEATURE_NOTES, MODALITY_NOTES, STRUCTURES, HeaderOffer, Structure
 from apps.onboarding.tree import Tree
 from apps.providers.types import Variable
 
@@ -44,6 +46,26 @@ class VariableRow:
     variable: Variable
     hidden: list[tuple[str, str]]
     used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A feature or modality that can be said to be there. `needs` is the field of the feature without which it makes no sense."""
+
+    field: str
+    label: str
+    note: str
+    on: bool
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a structure reads out of an answer, from where, and what that was in the last test."""
+
+    label: str
+    path: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +133,66 @@ class Page:
     @property
     def tree(self) -> SafeString:
         patched = {slot.path.removeprefix("$.").removeprefix("$"): slot.key for slot in self.slots if slot.path}
-        return Tree(patched, reverse(self.builder.urls.pick, args=[self.builder.workspace.slug])).render(self.builder.document)
+        # Where a structure reads the answer, there is nothing to pick.
+        picks = self.builder.definition.is_template
+        pick_url = reverse(self.builder.urls.pick, args=[self.builder.workspace.slug]) if picks else ""
+        return Tree(patched if picks else {}, pick_url).render(self.builder.document)
+
+    # Existing provider structures
+
+    @property
+    def structures(self) -> list[Structure]:
+        return list(STRUCTURES.values())
+
+    @property
+    def structure(self) -> Structure:
+        return STRUCTURES[self.builder.structure]
+
+    @property
+    def features(self) -> list[Capability]:
+        on = self.builder.definition.features
+        needs = {Feature.PARALLEL_TOOL_CALLING: f"feature-{Feature.TOOL_CALLING}"}
+        return [
+            Capability(f"feature-{feature}", feature.label, FEATURE_NOTES[feature], feature in on, needs.get(feature, ""))
+            for feature in Feature
+        ]
+
+    @property
+    def modalities(self) -> list[Capability]:
+        on = self.builder.definition.modalities
+        return [Capability(f"modality-{modality}", modality.label, MODALITY_NOTES[modality], modality in on) for modality in Modality]
+
+    @property
+    def request(self) -> RequestPreview:
+        return preview_request(self.builder)
+
+    @property
+    def url_notice(self) -> str:
+        """What looks wrong with the address for the chosen API; nothing while there is no whole one."""
+        definition = self.builder.definition
+        return self.structure.notice(definition.url, definition.model) if self.builder.origin else ""
+
+    @property
+    def offers(self) -> list[HeaderOffer]:
+        return self.structure.missing_headers(row.name for row in self.builder.headers)
+
+    @property
+    def readings(self) -> list[Reading]:
+        """What the structure reads, with what that was in the last test."""
+        result = self.builder.result
+        if result is None or result.failure or not self.builder.form.follows_structure:
+            values = ["", "", ""]
+        else:
+            values = [shorten(result.output), count_text(result.input_tokens), count_text(result.output_tokens)]
+        return [Reading(label, path, value) for label, path, value in zip(LABELS.values(), self.structure.reads, values, strict=True)]
 
     @property
     def secret_names(self) -> str:
         return " ".join(sorted(SECRET_HEADERS))
+
+
+def count_text(tokens: int | None) -> str:
+    return "Not said by the provider" if tokens is None else f"{tokens:,}"
 
 
 def form_places(form: IntegrationForm) -> Iterator[Problem]:

@@ -59,6 +59,8 @@ def finish_test(request: WorkspaceRequest, ready: ReadyTest, result: Result) -> 
         user=request.user,
         actor=actor_of(request),
     )
-    data = proposing.with_proposals({**before.data, "test_run": str(run.pk)}, result)
+    data = {**before.data, "test_run": str(run.pk)}
+    if before.definition.is_template:
+        data = proposing.with_proposals(data, result)
     builder = replace(before, data=data, mode=Mode.KEEP, run=run)
     return show(request, builder, regions=("identity", "errors", "result", "paths", "status"))

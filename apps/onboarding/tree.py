@@ -22,7 +22,7 @@ type Steps = tuple[str | int, ...]
 
 @dataclass
 class Tree:
-    """Renders one document. `patched` says which path is wired to which slot."""
+    """Renders one document. `patched` says which path is wired to which slot; `pick_url` "" gives plain values, which cannot be picked."""
 
     patched: Mapping[str, str]
     pick_url: str
@@ -65,6 +65,10 @@ class Tree:
         slot = self.patched.get(path, "")
         label = '<span class="nowrap"><span class="json__key">{}</span><span class="t-punct">:</span></span>'
         key = format_html(label, name) if name else ""
+        if not self.pick_url:
+            return format_html(
+                '<span class="json__leaf">{}<span class="json__val {}">{}</span></span>', key, kind_class(value), shown(value)
+            )
         plug = format_html('<span class="plug plug--{}">{}</span>', slot, SLOT_NAMES[slot]) if slot else ""
         return format_html(
             '<span class="json__leaf">{}<button type="submit" form="build" formaction="{}" name="pick" value="{}"'

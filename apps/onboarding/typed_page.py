@@ -11,12 +11,13 @@ from apps.accounts.models import User, Workspace
 from apps.connections.models import Connection
 from apps.core.egress import EgressRule
 from apps.external_models.actions import Origin
-from apps.external_models.definition import Definition
+from apps.external_models.definition import TEMPLATE, Definition, Feature, Modality
 from apps.external_models.models import ExternalModel
 from apps.inference.authorization import Authorization
 from apps.inference.models import TestRun
 from apps.onboarding.forms import HeaderForm, IntegrationForm, Mode, VariableForm
 from apps.onboarding.page_urls import PageUrls
+from apps.onboarding.structures import STRUCTURES
 from apps.providers.address import url_parameters
 from apps.providers.errors import ProviderError
 from apps.providers.types import Variable
@@ -63,6 +64,7 @@ class TypedPage:
 
     @cached_property
     def definition(self) -> Definition:
+        """What the page says, the configuration that is not chosen included: a draft keeps it (see Definition.without_unused)."""
         self.form.is_valid()
         value = {name: self.form[name].value() or "" for name in self.form.fields}
         paths = self.form.paths
@@ -75,7 +77,17 @@ class TypedPage:
             custom_variables=self.variables,
             body=str(value["body"]).replace("\r\n", "\n"),
             paths=paths,
+            wire_format=self.structure if self.form.follows_structure else TEMPLATE,
+            model=str(value["model_identifier"]).strip(),
+            features=tuple(feature.value for feature in Feature if self.data.get(f"feature-{feature}")),
+            modalities=tuple(modality.value for modality in Modality if self.data.get(f"modality-{modality}")),
         )
+
+    @property
+    def structure(self) -> str:
+        """The chat format of the chosen API reference; the first where none is."""
+        chosen = str(self.data.get("structure", ""))
+        return chosen if chosen in STRUCTURES else next(iter(STRUCTURES))
 
     @property
     def model_origin(self) -> Origin:

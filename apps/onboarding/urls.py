@@ -13,6 +13,7 @@ urlpatterns = [
     path("models/custom/preview/", views.preview, name="preview"),
     path("models/custom/pick/", views.pick, name="pick"),
     path("models/custom/address/", views.address, name="address"),
+    path("models/custom/configure/", views.configure, name="configure"),
     path("models/custom/variable/", views.variable_dialog, name="variable_dialog"),
     path("models/custom/variable/save/", views.variable_save, name="variable_save"),
     path("models/custom/variable/remove/", views.variable_remove, name="variable_remove"),

@@ -26,10 +26,12 @@ from apps.onboarding import proposing
 from apps.onboarding.actions import Integration, save_integration
 from apps.onboarding.builder import Builder, data_of
 from apps.onboarding.forms import Mode, VariableForm, variable_initial
+from apps.onboarding.page import Page
 from apps.onboarding.reading import first_connection, read_builder, rebuilt
 from apps.onboarding.sample import sample_fields
 from apps.onboarding.showing import note_refusal, show
 from apps.onboarding.slots import slots_of
+from apps.onboarding.structures import HeaderOffer
 from apps.onboarding.testing import finish_test, prepare_test
 
 # The page
@@ -102,7 +104,8 @@ def save(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpRespon
 def integration_of(builder: Builder, action: str) -> Integration:
     return Integration(
         name=builder.name,
-        definition=builder.definition,
+        # What nobody uses is kept as long as it may be gone back to: in a draft.
+        definition=builder.definition if action == "draft" else builder.definition.without_unused(),
         secrets=builder.new_secrets,
         parameters=builder.parameters,
         connection_name=" ".join(str(builder.form["connection_name"].value() or "").split()),
@@ -193,7 +196,29 @@ def pick(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpRespon
 @require(Permission.EDIT_MODELS)
 def address(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:
     """The endpoint changed: show a field for each `{name}` in it."""
-    return show(request, read_builder(request, Mode.KEEP, page), regions=("parameters",))
+    return show(request, read_builder(request, Mode.KEEP, page), regions=("parameters", "advice", "request"))
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+def configure(request: WorkspaceRequest) -> HttpResponse:
+    """The configuration, or something of a provider's structure, was changed; `offer` adds a header that its API asks for."""
+    builder = read_builder(request, Mode.KEEP, Builder)
+    # The values of the last response can be picked in one of the configurations only.
+    regions = ("advice", "offers", "request", "paths", "status", *(("result",) if request.GET.get("switched") else ()))
+    offer = next((offer for offer in Page(builder).offers if offer.name == request.POST.get("offer")), None)
+    if offer is None:
+        return show(request, builder, regions=regions)
+    builder = with_header(builder, offer)
+    return show(request, builder, regions=(*regions, "new_header"), new_row=builder.headers[-1])
+
+
+def with_header(builder: Builder, offer: HeaderOffer) -> Builder:
+    """The page with this header in a row of its own, below the others."""
+    number = max((int(row.number) for row in builder.headers), default=-1) + 1
+    row = {f"h-{number}-key": offer.name, f"h-{number}-value": offer.value, f"h-{number}-lead": offer.lead}
+    row |= {f"h-{number}-secret": "on"} if offer.secret else {}
+    return rebuilt(builder, {**builder.data, **row})
 
 
 @require_POST

@@ -7,6 +7,7 @@ import "./confirm_name.js";
 import "./copy.js";
 import "./dialog.js";
 import "./editor.js";
+import "./features.js";
 import "./filters.js";
 import "./focus.js";
 import "./live.js";
