@@ -6,7 +6,9 @@ from typing import Any
 from django import forms
 
 from apps.connections.actions import key_header
+from apps.connections.bedrock_parameters import complete, role_problems
 from apps.connections.models import Connection
+from apps.connections.role_fields import role_fields
 from apps.core.headers import check_header_value
 from apps.core.secrets import Secret
 from apps.core.text import is_mask
@@ -35,6 +37,10 @@ class CredentialsForm(forms.Form):
         for header in model.definition.secret_headers:
             # By name, not by number: somebody may put a header before it while the key is being typed.
             self.add_secret(f"secret-{header.lower()}", header, stored=header.lower() in stored)
+        if model.definition.is_bedrock:
+            for name, role_field in role_fields(model.workspace_id, self.role_arn).items():
+                self.parameter_fields[f"p-{name}"] = name
+                self.fields[f"p-{name}"] = role_field
         for name in parameters_of(model):
             field = self.parameter_fields[f"p-{name}"] = name
             self.fields[f"p-{name}"] = forms.CharField(label=f"{field} in the URL", max_length=500)
@@ -54,9 +60,14 @@ class CredentialsForm(forms.Form):
         for field in self.secret_fields:
             if value := data.get(field):
                 self.check_secret(field, value)
-        for field, name in self.parameter_fields.items():
-            if value := data.get(field):
-                self.check_parameter(field, name, value)
+        if self.model.definition.is_bedrock:
+            for name, problem in role_problems(self.model.definition.url, self.parameters).items():
+                if f"p-{name}" not in self.errors:
+                    self.add_error(f"p-{name}", problem)
+        else:
+            for field, name in self.parameter_fields.items():
+                if value := data.get(field):
+                    self.check_parameter(field, name, value)
         if "name" in data:
             self.check_name(data["name"])
         if self.data.get("endpoint", self.endpoint) != self.endpoint:
@@ -64,6 +75,11 @@ class CredentialsForm(forms.Form):
                 None, f"The model's endpoint was changed: it is {self.endpoint} now. If the key is for that host, enter it again."
             )
         return data
+
+    @property
+    def role_arn(self) -> str:
+        """A Bedrock connection's role: as it is typed, else as it is stored."""
+        return str(self.data.get("p-role_arn") or self.initial.get("p-role_arn", ""))
 
     @property
     def endpoint(self) -> str:
@@ -99,7 +115,8 @@ class CredentialsForm(forms.Form):
 
     @property
     def parameters(self) -> dict[str, str]:
-        return {name: self.cleaned_data[field] for field, name in self.parameter_fields.items()}
+        values = {name: self.cleaned_data.get(field, "") for field, name in self.parameter_fields.items()}
+        return complete(values) if self.model.definition.is_bedrock else values
 
     def blame_key(self, message: str) -> None:
         """The key is in use elsewhere: say so at the field it came from."""
@@ -108,6 +125,8 @@ class CredentialsForm(forms.Form):
 
 
 def parameters_of(model: ExternalModel) -> tuple[str, ...]:
+    if model.definition.is_bedrock:
+        return ()
     try:
         return url_parameters(model.definition.url)
     except ProviderError:

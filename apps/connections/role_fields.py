@@ -1,0 +1,39 @@
+"""The fields of a Bedrock connection in *Add a connection* and *Edit*: the role, with how its registration stands, and the regions."""
+
+from uuid import UUID
+
+from django import forms
+
+from apps.connections.bedrock import BedrockRole, RoleState
+from apps.providers.aws import region_choices
+
+REQUEST_LATER = "Request its registration from the connection's menu, once it is saved."
+
+
+def role_fields(workspace_id: UUID | None, role_arn: str) -> dict[str, forms.Field]:
+    """By parameter, for the role as it is typed or stored. They are checked by `role_problems`, as on the model's own page."""
+    arn = forms.CharField(
+        label="IAM role ARN",
+        required=False,
+        max_length=3000,
+        widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocapitalize": "off"}),
+        help_text=registration_in_words(workspace_id, role_arn.strip()),
+    )
+    return {"role_arn": arn, "sts_region": region_field("STS region", "Same as the model region"), "region": region_field("Model region")}
+
+
+def region_field(label: str, empty: str = "Choose a region") -> forms.ChoiceField:
+    invalid = {"invalid_choice": "“%(value)s” is not an AWS region. Choose one from the list."}
+    return forms.ChoiceField(label=label, choices=[("", empty), *region_choices()], required=False, error_messages=invalid)
+
+
+def registration_in_words(workspace_id: UUID | None, role_arn: str) -> str:
+    """How the registration of a role stands."""
+    if not role_arn:
+        return f"A role is used only once it is registered. {REQUEST_LATER}"
+    role = BedrockRole.objects.filter(workspace=workspace_id, role_arn=role_arn).first()
+    if role is None:
+        return f"This role is not registered yet. {REQUEST_LATER}"
+    if role.state == RoleState.REFUSED:
+        return f"The registration of this role was refused: {role.reason}"
+    return "This role is registered." if role.is_registered else "The registration of this role is requested; platform staff decide."
