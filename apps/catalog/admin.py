@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 
 from apps.accounts.requests import actor_of
 from apps.catalog.actions import Outdated, preview_catalog, update_catalog
-from apps.catalog.difference import Difference
+from apps.catalog.difference import Difference, plain
 from apps.catalog.genai import NotInstalled, read_package_apart
 from apps.catalog.models import CatalogModel, Price
 
@@ -54,7 +54,7 @@ class CatalogModelAdmin(BaseCatalogAdmin):
     @admin.display(description="Input / output, per million tokens")
     def current_price(self, row: CatalogModel) -> str:
         price = row.price
-        return f"{price.currency} {price.input} / {price.output}" if price else "not known"
+        return f"{price.currency} {plain(price.input)} / {plain(price.output)}" if price else "not known"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # rows come from the update, and from nowhere else

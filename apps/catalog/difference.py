@@ -177,13 +177,26 @@ def price_lines(change: Change) -> Iterator[str]:
         yield f"{label(change.offer)}: the price announced for {price.valid_from:%Y-%m-%d} is taken back"
 
 
+FACT_WORDS = {
+    "input_words": "input modalities",
+    "output_words": "output modalities",
+    "feature_words": "features",
+    "retires_on": "retirement date",
+}
+
+
 def fact_lines(change: Change) -> Iterator[str]:
-    for name, (before, after) in change.facts.items():
-        yield f"{label(change.offer)}: {name.replace('_', ' ')}: {said(before)} -> {said(after)}"
+    """One line for all that is new about a model."""
+    parts = [f"{FACT_WORDS.get(name, name.replace('_', ' '))} {said(old)} -> {said(new)}" for name, (old, new) in change.facts.items()]
+    if parts:
+        yield f"{label(change.offer)}: {'; '.join(parts)}"
 
 
 def said(value: object) -> str:
-    return "not known" if value in (None, "") else str(value)
+    """A fact as it reads."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not known" if value in (None, "") else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def described(rates: Rates | None) -> str:

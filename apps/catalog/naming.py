@@ -25,8 +25,8 @@ def search_key(*texts: str) -> str:
 
 
 def search_words(text: str) -> list[str]:
-    """What a search text asks for: each word must be found."""
-    return search_key(text).split()
+    """What a search text asks for, each to be found: "gpt-4 mini" asks for "gpt 4", which GPT-5.4 has not, and for "mini"."""
+    return [search_key(word).strip() for word in text.split() if search_key(word).strip()]
 
 
 def tidy_name(name: str) -> str:

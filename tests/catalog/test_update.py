@@ -148,9 +148,8 @@ def test_changed_facts_are_shown_and_applied() -> None:
     fill(offer())
     (section,) = fill(offer(context_window=1_050_000, retires_on=date(2027, 1, 14), deprecated=True)).sections
     assert section.lines == (
-        "openai gpt-6-sol (GPT-6 Sol): context window: not known -> 1050000",
-        "openai gpt-6-sol (GPT-6 Sol): deprecated: False -> True",
-        "openai gpt-6-sol (GPT-6 Sol): retires on: not known -> 2027-01-14",
+        "openai gpt-6-sol (GPT-6 Sol): context window not known -> 1,050,000; deprecated no -> yes; "
+        "retirement date not known -> 2027-01-14",
     )
     assert row("gpt-6-sol").context_window == 1_050_000
     assert len(history()) == 1
