@@ -9,10 +9,12 @@ from apps.providers.endpoint import join_url
 from apps.providers.rendering import arguments_of, check_call, given, merged, stop_list, without_empty_text
 from apps.providers.types import JsonValue
 
-VERSION: Final = "2023-06-01"  # the API's only version; newer features come without a new one
-# Messages wants a limit in every call. Where the caller sets none, this is what every model in service can write; a longer answer ends
-# with Finish.LENGTH, which says so.
-DEFAULT_MAX_TOKENS: Final = 8192
+# Not the newest: since 2026-10-21 a call with a temperature or top p is refused for every model, while this version, which goes on being
+# served, refuses it only for the models that have none (Opus 4.7, generation 5 and later) and says so.
+VERSION: Final = "2023-06-01"
+# Messages wants a limit in every call. Where the caller sets none, this is within what every model in service can write, and leaves room
+# for the thoughts of those that think unasked, which count; a longer answer ends with Finish.LENGTH, which says so.
+DEFAULT_MAX_TOKENS: Final = 16_384
 
 ANTHROPIC = Provider(
     "anthropic",

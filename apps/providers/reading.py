@@ -29,7 +29,9 @@ def text(value: JsonValue) -> str:
 
 
 def count(value: JsonValue) -> int | None:
-    """A number of tokens; None for anything that is none."""
+    """A number of tokens; None for anything that is none. Cohere's are numbers in general, so 71.0 counts as 71."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
