@@ -7,9 +7,10 @@ from apps.accounts.permissions import Role
 from apps.audit.models import AuditEvent
 from apps.audit.record import SYSTEM
 from apps.audit.verify import verify_chain
+from apps.catalog.models import CatalogModel, CatalogProvider
 from apps.connections.models import Connection
 from apps.demo import people
-from apps.demo.seeding import seed
+from apps.demo.seeding import fill_catalog, seed
 from apps.egress.actions import allow_egress
 from apps.external_models.models import ExternalModel
 from tests.support.cast import make_user, make_workspace
@@ -102,3 +103,11 @@ def test_the_demos_own_database_is_known_again() -> None:
     people.make_workspace(people.CLAIMS, people.make_people(PASSWORD))
     make_user("Newcomer Nina", email="nina@example.org")
     people.check_database()
+
+
+def test_the_catalogue_is_filled_once() -> None:
+    """A person who looks at *Supported models* finds some; a second start finds them there."""
+    fill_catalog()
+    assert set(CatalogModel.objects.values_list("provider", flat=True)) == set(CatalogProvider.values)
+    fill_catalog()
+    assert AuditEvent.objects.filter(event="catalog.updated").count() == 1
