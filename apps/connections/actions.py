@@ -11,7 +11,8 @@ from django.utils import timezone
 from apps.accounts.models import Workspace
 from apps.audit.events import Event
 from apps.audit.record import Actor, Target, hold_chain, record
-from apps.connections.models import AuthorizationProfile, Connection, ConnectionSecret
+from apps.connections.bedrock import RoleCheck, Verdict
+from apps.connections.models import AuthorizationProfile, BedrockRole, Connection, ConnectionSecret, RoleState
 from apps.connections.origin import origin_of
 from apps.core.secrets import PLATFORM, Secret, fingerprint, hint, seal
 from apps.external_models.actions import Author
@@ -53,6 +54,14 @@ class ConnectionEditConflict(Exception):
 
     def __init__(self) -> None:
         super().__init__("Somebody changed this connection while you were editing it. Reload the page, then enter the values again.")
+
+
+class RoleNotSound(Exception):
+    """The check did not find the role sound, and nobody said that it is to be registered all the same."""
+
+    def __init__(self, check: RoleCheck) -> None:
+        super().__init__(check.words)
+        self.check = check
 
 
 class RotationChangesNothing(Exception):
@@ -292,3 +301,86 @@ def record_key_lookup(workspace: Workspace, *, found: Sequence[Connection], acto
     about = Target("connections.connection", "", "Whose key is this?")
     names = [connection.name for connection in found]
     record(Event.CONNECTION_KEY_LOOKED_UP, actor=actor, workspace=workspace.pk, target=about, changes={"found": names})
+
+
+# Bedrock roles
+
+
+@transaction.atomic
+def request_registration(
+    workspace: Workspace, *, role_arn: str, sts_region: str, check: RoleCheck, automatic: bool, by: Author
+) -> BedrockRole:
+    """Ask for a role to be registered. `check` was made before, outside of any transaction (spec 07 G2).
+
+    A role that the check found open or closed is refused at once; a sound one waits for platform staff, unless the deployment registers
+    automatically. One that is registered already stays as it is, without an event.
+    """
+    hold_chain(workspace.pk)
+    role = BedrockRole.objects.select_for_update().filter(workspace=workspace, role_arn=role_arn).first()
+    if role is None:
+        role = BedrockRole(workspace=workspace, role_arn=role_arn)
+    elif role.is_registered:
+        return role
+    role.sts_region, role.state, role.reason = sts_region, RoleState.REQUESTED, ""
+    role.check_result, role.checked_at = check.words[:500], timezone.now()
+    role.requested_by, role.requested_at = by.user, timezone.now()
+    role.decided_by, role.decided_at = None, None
+    if check.verdict in (Verdict.OPEN, Verdict.CLOSED):
+        role.state, role.reason = RoleState.REFUSED, check.words[:500]
+    elif automatic and check.verdict is Verdict.SOUND:
+        role.state = RoleState.REGISTERED
+    if role.state != RoleState.REQUESTED:
+        role.decided_at = timezone.now()
+    role.save()
+    changes = {"STS region": sts_region, "check": f"{check.verdict}: {check.words}"}
+    record(Event.BEDROCK_ROLE_REQUESTED, actor=by.actor, workspace=workspace.pk, target=role, changes=changes)
+    record_decision(role, actor=by.actor, changes={"decided": "automatically, by the check"})
+    return role
+
+
+@transaction.atomic
+def register_role(role: BedrockRole, *, check: RoleCheck, override: bool, reason: str, by: Author) -> BedrockRole:
+    """Platform staff register the role. Raises RoleNotSound unless the check found it sound or staff `override` that (audited)."""
+    role = lock_role(role)
+    if check.verdict is not Verdict.SOUND and not override:
+        raise RoleNotSound(check)
+    role.check_result, role.checked_at = check.words[:500], timezone.now()
+    decide(role, RoleState.REGISTERED, reason, by)
+    changes: dict[str, object] = {"check": f"{check.verdict}: {check.words}", "reason": reason}
+    if check.verdict is not Verdict.SOUND:
+        changes["override"] = True
+    record_decision(role, actor=by.actor, changes=changes)
+    return role
+
+
+@transaction.atomic
+def refuse_role(role: BedrockRole, *, reason: str, by: Author) -> BedrockRole:
+    """Platform staff refuse the role, or take back its registration: it is not assumed any more, by nobody."""
+    role = lock_role(role)
+    before = role.state
+    decide(role, RoleState.REFUSED, reason, by)
+    record_decision(role, actor=by.actor, changes={"reason": reason, "state": (before, role.state)})
+    return role
+
+
+def decide(role: BedrockRole, state: RoleState, reason: str, by: Author) -> None:
+    role.state, role.reason = state, reason[:500]
+    role.decided_by, role.decided_at = by.user, timezone.now()
+    role.save()
+
+
+def record_decision(role: BedrockRole, *, actor: Actor, changes: Mapping[str, object]) -> None:
+    """The event of a decision; none while the role waits for one."""
+    if role.state == RoleState.REQUESTED:
+        return
+    event = Event.BEDROCK_ROLE_REGISTERED if role.is_registered else Event.BEDROCK_ROLE_REFUSED
+    record(event, actor=actor, workspace=role.workspace_id, target=role, changes=changes, description=role.reason)
+
+
+def lock_role(role: BedrockRole) -> BedrockRole:
+    """The row as it is now, locked with its workspace's chain. Raises Http404 when it is gone."""
+    hold_chain(role.workspace_id)
+    row = BedrockRole.objects.select_for_update().filter(pk=role.pk).first()
+    if row is None:
+        raise Http404("This registration was deleted meanwhile.")
+    return row

@@ -2,10 +2,14 @@
 
 import secrets
 import uuid
+from dataclasses import dataclass
+from enum import StrEnum
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
+
+from apps.accounts.models import Workspace
 
 
 def new_external_id() -> str:
@@ -21,6 +25,11 @@ class AwsIdentity(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+def external_id_of(workspace: Workspace) -> str:
+    """The workspace's external ID, made when it is first asked for."""
+    return AwsIdentity.objects.get_or_create(workspace=workspace)[0].external_id
 
 
 class RoleState(models.TextChoices):
@@ -59,3 +68,25 @@ class BedrockRole(models.Model):
     @property
     def is_registered(self) -> bool:
         return self.state == RoleState.REGISTERED
+
+
+def find_role(workspace: Workspace | None, role_arn: str) -> BedrockRole | None:
+    """The registration of a role for the workspace; None where none was requested."""
+    return BedrockRole.objects.filter(workspace=workspace, role_arn=role_arn).first()
+
+
+class Verdict(StrEnum):
+    """What trying a role with AWS showed (G2)."""
+
+    SOUND = "sound"  # refuses callers without the external ID and with a wrong one, and lets the right one in
+    OPEN = "open"  # lets in who does not have the external ID: anybody's workspace could use it
+    CLOSED = "closed"  # does not let Patchbay in
+    UNKNOWN = "unknown"  # AWS could not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class RoleCheck:
+    """The outcome of the check, with a sentence for the page and the log."""
+
+    verdict: Verdict
+    words: str

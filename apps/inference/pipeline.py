@@ -9,6 +9,7 @@ from apps.core.http import Exchange, Filling, send
 from apps.core.outbound import OutboundError
 from apps.core.secrets import Secret, call_secrets, redact
 from apps.inference.authorization import Authorized
+from apps.inference.bedrock import bedrock_wire
 from apps.inference.result import Failure, Received, Result, Sent
 from apps.inference.target import Target
 from apps.providers.base import CheckRequest, WireFormat
@@ -95,12 +96,20 @@ def prefixed(secret: Secret, prefix: str) -> Secret:
 def wire_format(target: Target, secrets: Mapping[str, Secret]) -> WireFormat[Secret]:
     """How the target is spoken to, with secrets still closed. Raises ProviderError for a body that does not parse."""
     definition = target.definition
+    if definition.is_bedrock:
+        return bedrock_wire(definition, target.parameters, lambda url: plain_wire(target, url, secrets))
+    return plain_wire(target, definition.url, secrets)
+
+
+def plain_wire(target: Target, url: str, secrets: Mapping[str, Secret]) -> WireFormat[Secret]:
+    """The chat format or the template of the definition, for that address."""
+    definition = target.definition
     headers = headers_of(target, secrets)
     if not definition.is_template:
-        return ChatWire(get_chat_format(definition.wire_format), definition.url, definition.model, headers)
+        return ChatWire(get_chat_format(definition.wire_format), url, definition.model, headers)
     return TemplateFormat(
         method=definition.method,
-        url=definition.url,
+        url=url,
         body=parse_template(definition.body) if definition.body.strip() else None,
         variables=definition.variables,
         headers=headers,

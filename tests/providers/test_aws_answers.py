@@ -92,7 +92,7 @@ def test_credentials_are_read_and_closed() -> None:
 def test_what_is_no_answer_of_sts_is_refused_without_quoting_it(body: bytes) -> None:
     """No DTD, so no entities; nothing of an answer that may hold secrets is repeated."""
     error = sts_error(Response(200, (), body))
-    assert error.kind is ErrorKind.PROTOCOL_ERROR
+    assert error.kind is ErrorKind.STS_FAILED
     assert "EXAMPLE" not in error.message + error.provider_message
 
 

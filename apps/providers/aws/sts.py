@@ -62,7 +62,7 @@ def read_assume_role[Opaque](response: Response, *, region: str, close: Callable
     except ValueError:
         # The answer may hold a secret, so nothing of it is quoted.
         message = f"What answered for AWS STS in {region} did not send the credentials of a role."
-        raise ProviderError(ErrorKind.PROTOCOL_ERROR, message, "Check PATCHBAY_AWS_ENDPOINT_URL.") from None
+        raise ProviderError(ErrorKind.STS_FAILED, message, "Check PATCHBAY_AWS_ENDPOINT_URL.") from None
 
 
 def read_error(body: bytes) -> tuple[str, str]:

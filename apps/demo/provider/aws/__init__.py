@@ -7,6 +7,7 @@ One customer account, 210987654321, with these roles (the path of each says what
   role/open/NAME                   demands none: lets anybody in who may use the principal
   anything else                    does not exist, or trusts somebody else; AWS says the same for both
 
-NAME may end with -<n>s (its sessions last n seconds), -no-bedrock (it may not invoke models) or -half-hour (no sessions of an hour).
+NAME may end with -<n>s (its sessions last n seconds), -early (they end after half the time that was announced), -no-bedrock (it may not
+invoke models) or -half-hour (no sessions of an hour).
 Nothing is kept: a session token carries its own session, sealed with a key of this server.
 """

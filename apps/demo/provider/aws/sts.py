@@ -89,10 +89,10 @@ def _assume_role(fields: dict[str, str], caller: str) -> Reply:
         check_policy(policy)
     if len(policy) > 2048:
         raise _invalid("Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to 2048")
-    expires = time.time() + _life(fields, found["path"])
-    session = Session(CUSTOMER_ACCOUNT, found["path"], name, expires, policy)
+    now, life = time.time(), _life(fields, found["path"])
+    session = Session(CUSTOMER_ACCOUNT, found["path"], name, now + (life / 2 if arn.endswith("-early") else life), policy)
     issued = issue(session)
-    moment = datetime.fromtimestamp(expires, UTC)
+    moment = datetime.fromtimestamp(now + life, UTC)
     return _xml(
         "AssumeRole",
         f"<AssumedRoleUser><AssumedRoleId>AROADEMO:{escape(name)}</AssumedRoleId><Arn>{escape(session.arn)}</Arn></AssumedRoleUser>"

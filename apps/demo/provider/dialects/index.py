@@ -37,6 +37,7 @@ AWS: JsonObject = {
     },
     "endings of NAME": {
         "-<n>s": "sessions last n seconds",
+        "-early": "sessions end after half the time that was announced",
         "-no-bedrock": "may not invoke models",
         "-half-hour": "allows no sessions of an hour",
     },
