@@ -6,17 +6,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.connections.profile_types import ProfileType, Slot, TypeSpec, missing_labels, slots_of, spec_of
 from apps.core.secrets import Place, Secret, SecretUnreadable, register_sealed, unseal
 
-
-class ProfileType(models.TextChoices):
-    API_KEY = "api_key", "API key"
-    BEARER = "bearer", "Bearer token"
-    BASIC = "basic", "Basic"
-    CUSTOM_KEYS = "custom_keys", "Custom keys"
-    CLIENT_CREDENTIALS = "client_credentials", "OAuth 2.0 client credentials"
-    AUTHORIZATION_CODE = "authorization_code", "OAuth 2.0 authorization code"
-    AWS_SIGV4 = "aws_sigv4", "AWS Signature v4"
+__all__ = ["AuthorizationProfile", "ProfileSecret", "ProfileToken", "ProfileType"]
 
 
 class AuthorizationProfile(models.Model):
@@ -47,14 +40,39 @@ class AuthorizationProfile(models.Model):
         return self.name
 
     @property
+    def spec(self) -> TypeSpec:
+        return spec_of(self.type)
+
+    @property
+    def slots(self) -> dict[str, Slot]:
+        """The secrets that it has, by name, as its settings are now."""
+        return slots_of(self.type, self.settings)
+
+    @property
     def is_configured(self) -> bool:
         """Whether calls can be authorized by it, as far as is known."""
-        return not self.problem
+        return not self.reason
+
+    @property
+    def reason(self) -> str:
+        """Why calls cannot be authorized by it, in words; "" while they can. Opens each secret, in memory, without revealing it."""
+        if missing := missing_labels(self.slots, self.stored_secrets()):
+            return f"Enter it again: {', '.join(missing)}."
+        return self.problem
+
+    @property
+    def path_names(self) -> frozenset[str]:
+        """The `{name}`s of an address that the profile fills in, so that connections need not."""
+        return frozenset(
+            row["name"] for rows in self.spec.rows for row in self.settings.get(rows.name, ()) if row.get("location") == "path"
+        )
 
     def stored_secrets(self) -> dict[str, Secret]:
-        """The secrets that open, by name."""
-        found = {}
+        """The secrets that open and belong to the settings as they are now, by name."""
+        found, slots = {}, self.slots
         for row in self.secrets.all():
+            if row.name not in slots or row.origin != slots[row.name].origin:
+                continue
             try:
                 found[row.name] = row.open(self)
             except SecretUnreadable:

@@ -23,7 +23,12 @@ PAGE = "connections/connection_list.html"
 
 def get_connection(model: ExternalModel, connection_id: UUID) -> Connection:
     """Through its model only: foreign and missing are the same 404 (spec 07 D2)."""
-    connection = model.connections.select_related("authorization_profile").prefetch_related("secrets").filter(pk=connection_id).first()
+    connection = (
+        model.connections.select_related("authorization_profile")
+        .prefetch_related("secrets", "authorization_profile__secrets")
+        .filter(pk=connection_id)
+        .first()
+    )
     if connection is None:
         raise Http404("No such connection of this model.")
     connection.model = model
@@ -31,7 +36,11 @@ def get_connection(model: ExternalModel, connection_id: UUID) -> Connection:
 
 
 def list_connections(model: ExternalModel) -> list[Connection]:
-    connections = list(model.connections.select_related("authorization_profile").prefetch_related("secrets").order_by("created_at", "id"))
+    connections = list(
+        model.connections.select_related("authorization_profile")
+        .prefetch_related("secrets", "authorization_profile__secrets")
+        .order_by("created_at", "id")
+    )
     for connection in connections:
         connection.model = model
     return connections

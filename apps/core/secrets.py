@@ -5,12 +5,14 @@
 Reads and writes data keys through the ORM: call it from synchronous code.
 """
 
+import base64
 import hashlib
 import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn, SupportsIndex
+from urllib.parse import quote_plus
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -50,18 +52,31 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._core = text
+        self._core: tuple[str, ...] = (text,)  # every form that redaction has to know
 
     def reveal(self) -> str:
         """The value, registered for redaction in this call. Called in apps/core/http.py only; a test walks the code."""
-        redaction.register(self._core)
-        redaction.register(self._text)
+        for form in self._core:
+            redaction.register(form)
         return self._text
 
     def with_prefix(self, prefix: str) -> "Secret":
         """The secret as a header needs it ("Bearer " before the key), still opaque; redaction knows both forms."""
-        longer = Secret(prefix + self._text)
-        longer._core = self._core
+        return self._as(prefix + self._text)
+
+    def as_basic(self, user: str, *, form_encoded: bool = False) -> "Secret":
+        """The password as an Authorization header of the Basic scheme, still opaque; redaction knows all forms.
+
+        `form_encoded` writes user and password as OAuth 2.0 wants a client's ID and secret (RFC 6749, 2.3.1).
+        """
+        known = self
+        if form_encoded:
+            user, known = quote_plus(user), self._as(quote_plus(self._text, errors="surrogatepass"))
+        return known._as("Basic " + base64.b64encode(_bytes(f"{user}:{known._text}")).decode("ascii"))
+
+    def _as(self, text: str) -> "Secret":
+        longer = Secret(text)
+        longer._core = (*self._core, text)
         return longer
 
     def stripped(self) -> "Secret":
