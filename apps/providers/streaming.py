@@ -64,6 +64,8 @@ class SseReader(ABC):
         for event in self._decoder.feed(data):
             if self.story.ended:
                 break
+            if not event.data.strip():
+                continue  # some servers keep a connection alive with empty events
             events += self.story.end() if event.data.strip() == DONE else self._read(event.name, event.data)
         return events
 

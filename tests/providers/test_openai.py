@@ -241,3 +241,8 @@ def test_calls_without_index_in_a_stream() -> None:
     data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks).encode()
     calls = (ToolCall("a", "x", "{}"), ToolCall("b", "y", '{"q":1}'))
     assert told(feed_all(OPENAI.read_stream(), [data])) == ChatAnswer("", calls, Finish.TOOLS)
+
+
+def test_empty_events_keep_a_stream_alive() -> None:
+    data = b'data:\n\n: still there\n\ndata: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\ndata: \n\n'
+    assert told(feed_all(OPENAI.read_stream(), [data])) == ChatAnswer("a", (), Finish.STOP)
