@@ -10,10 +10,11 @@ from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest
 from apps.catalog import queries
 from apps.catalog.forms import CatalogFilterForm
-from apps.catalog.models import CatalogModel, CatalogProvider
+from apps.catalog.models import CatalogModel
 from apps.core.access import require
 from apps.core.htmx import render_page
 from apps.core.pagination import paginate
+from apps.providers.registry import get_provider
 
 
 @require_GET
@@ -39,10 +40,8 @@ def catalog_list(request: WorkspaceRequest) -> HttpResponse:
 
 def connect_url(workspace: str, row: CatalogModel) -> str:
     """Where *Connect* leads: the wizard of the layers above, with this model chosen."""
-    if row.provider == CatalogProvider.BEDROCK:
-        path = wizard_url("bedrock_new", workspace)
-    else:
-        path = wizard_url("easy_credentials", workspace, row.provider)
+    has_dialog = get_provider(row.provider).easy is not None
+    path = wizard_url("easy_credentials", workspace, row.provider) if has_dialog else wizard_url("bedrock_new", workspace)
     return f"{path}?{urlencode({'model': row.model_id})}"
 
 

@@ -16,6 +16,8 @@ from apps.catalog.known import KNOWN, known_of, why_not_chat
 from apps.catalog.models import CatalogModel, CatalogProvider, Feature, Modality, Price
 from apps.catalog.naming import generation, tidy_name
 from apps.catalog.offers import Offer, Snapshot
+from apps.providers.custom import CUSTOM
+from apps.providers.registry import PROVIDERS
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -33,6 +35,10 @@ def offers(package: Snapshot) -> dict[tuple[str, str], Offer]:
 def test_all_six_providers_have_models(package: Snapshot) -> None:
     assert {each.provider for each in package.offers} == set(CatalogProvider.values)
     assert package.version
+
+
+def test_providers_are_called_as_everywhere_else() -> None:
+    assert list(CatalogProvider.choices) == [(key, each.label) for key, each in PROVIDERS.items() if key != CUSTOM.key]
 
 
 def test_an_offer_has_price_and_facts(offers: dict[tuple[str, str], Offer]) -> None:
