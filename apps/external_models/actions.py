@@ -1,6 +1,6 @@
 """Every change of an external model. Each is atomic and leaves one audit event."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -206,7 +206,10 @@ def free_name(workspace: Workspace, wanted: str) -> str:
 
 
 def describe(model: ExternalModel, definition: Definition) -> dict[str, object]:
-    return {"name": model.name, "method": definition.method, "url": definition.url}
+    said: dict[str, object] = {"name": model.name, "method": definition.method, "url": definition.url}
+    if definition.is_template:
+        return said
+    return said | {"model configuration": definition.configuration, "model identifier": definition.model}
 
 
 def changed_fields(model: ExternalModel, name: str, after: Definition) -> dict[str, object]:
@@ -215,9 +218,8 @@ def changed_fields(model: ExternalModel, name: str, after: Definition) -> dict[s
     changes: dict[str, object] = {}
     if model.name != name:
         changes["name"] = (model.name, name)
-    old, new = before.to_json(), after.to_json()
-    for field in fields(Definition):
-        was, now = old.get(field.name), new.get(field.name)
-        if was != now:
-            changes[field.name.replace("_", " ")] = (was, now)
+    old, new = before.facts(), after.facts()
+    for fact in old:
+        if old[fact] != new[fact]:
+            changes[fact] = (old[fact], new[fact])
     return changes

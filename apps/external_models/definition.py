@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from apps.providers.chat_wire import CHAT_VARIABLES
+from apps.providers.registry import get_chat_format
 from apps.providers.types import DataType, Variable
 
 BEDROCK_SCHEME = "bedrock://"
@@ -127,6 +128,32 @@ class Definition:
     @property
     def secret_headers(self) -> tuple[str, ...]:
         return tuple(header.name for header in self.headers if header.secret)
+
+    @property
+    def configuration(self) -> str:
+        """Which API request and response follow, in the words of the console."""
+        return "Default" if self.is_template else get_chat_format(self.wire_format).label
+
+    @property
+    def feature_labels(self) -> list[str]:
+        return [in_words(feature) for feature in self.features]
+
+    @property
+    def modality_labels(self) -> list[str]:
+        return [in_words(modality) for modality in self.modalities]
+
+    def facts(self) -> dict[str, object]:
+        """What it says, as the audit log names it."""
+        content = self.to_json()
+        said = {
+            "model configuration": self.configuration,
+            "model identifier": content.pop("model", None),
+            "model features": ", ".join(self.feature_labels) or None,
+            "modalities": ", ".join(self.modality_labels) or None,
+        }
+        for name in ("wire_format", "features", "modalities"):
+            content.pop(name, None)
+        return {name.replace("_", " "): value for name, value in content.items()} | said
 
     def without_unused(self) -> Self:
         """Only what this way of describing the request uses: a draft also keeps what was typed for the other one."""
