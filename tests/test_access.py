@@ -124,6 +124,19 @@ ROWS = [
     Row("onboarding:variable_save", "OAM", "POST"),
     Row("onboarding:variable_remove", "OAM", "POST"),
     Row("onboarding:variable_toggle", "OAM", "POST"),
+    Row("onboarding:bedrock_new", "OAM"),
+    Row("onboarding:bedrock_model", "OAM", "POST"),
+    Row("onboarding:bedrock_role", "OAM", "POST"),
+    Row("onboarding:bedrock_register", "OAM", "POST"),
+    Row("onboarding:bedrock_save", "OAM", "POST"),
+    Row("onboarding:bedrock_sample", "OAM", "POST"),
+    Row("onboarding:bedrock_test", "OAM", "POST"),
+    Row("onboarding:bedrock_preview", "OAM", "POST"),
+    Row("onboarding:bedrock_pick", "OAM", "POST"),
+    Row("onboarding:bedrock_variable_dialog", "OAM", "POST"),
+    Row("onboarding:bedrock_variable_save", "OAM", "POST"),
+    Row("onboarding:bedrock_variable_remove", "OAM", "POST"),
+    Row("onboarding:bedrock_variable_toggle", "OAM", "POST"),
 ]
 # Other people's namespaces: tested as a whole below, not route by route.
 WHOLE_NAMESPACES = {"admin"}

@@ -121,6 +121,7 @@ PAGES = [
     Page("inference:rotate_key", 6, one_connection),
     Page("connections:whose_key", 4, models),
     Page("onboarding:custom_new", 4, models),
+    Page("onboarding:bedrock_new", 7, models),
     Page("onboarding:custom_edit", 8, connections),
 ]
 

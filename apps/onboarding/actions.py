@@ -85,7 +85,7 @@ def save_first_connection(model: ExternalModel, integration: Integration, *, by:
     """The model's oldest connection holds what was typed into Headers; it is made on Confirm, or when there is something to hold."""
     connection = model.connections.order_by("created_at", "id").first()
     if connection is None:
-        if not (needed or integration.secrets):
+        if not (needed or integration.secrets or any(integration.parameters.values())):
             return None
         name = integration.connection_name or free_connection_name(model)
         return add_connection(model, name=name, secrets=integration.secrets, parameters=integration.parameters, by=by)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from apps.onboarding import views
+from apps.onboarding.bedrock_urls import BEDROCK_URLS
 
 app_name = "onboarding"
 
@@ -18,4 +19,5 @@ urlpatterns = [
     path("models/custom/variable/save/", views.variable_save, name="variable_save"),
     path("models/custom/variable/remove/", views.variable_remove, name="variable_remove"),
     path("models/custom/variable/toggle/", views.variable_toggle, name="variable_toggle"),
+    *BEDROCK_URLS,
 ]
