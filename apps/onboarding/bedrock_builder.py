@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from apps.connections.bedrock import find_role
 from apps.connections.bedrock_parameters import complete, problems_with, reference_of
 from apps.connections.models import BedrockRole
 from apps.external_models.actions import Origin
 from apps.external_models.definition import BEDROCK_SCHEME, Definition
 from apps.external_models.models import IntegrationType, Provider
+from apps.inference.authorization import Authorization
+from apps.inference.roles import role_authorization
 from apps.onboarding.bedrock_form import BedrockForm
 from apps.onboarding.builder import Builder, data_of
 from apps.onboarding.forms import DEFAULT, STRUCTURE, IntegrationForm, Mode
@@ -75,7 +78,10 @@ class BedrockBuilder(Builder):
     def role(self) -> BedrockRole | None:
         """The registration of the role as it is typed; None where none was requested."""
         arn = self.parameters["role_arn"]
-        return BedrockRole.objects.filter(workspace=self.workspace, role_arn=arn).first() if arn else None
+        return find_role(self.workspace, arn) if arn else None
+
+    def authorization(self) -> Authorization | None:
+        return role_authorization(self.workspace, model_id=self.model_id, parameters=self.parameters, connection=self.connection)
 
     # Checking
 

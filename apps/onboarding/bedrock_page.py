@@ -6,7 +6,8 @@ from functools import cached_property
 
 from django.conf import settings
 
-from apps.connections.models import AwsIdentity, BedrockRole, RoleState
+from apps.connections.bedrock import external_id_of
+from apps.connections.models import BedrockRole, RoleState
 from apps.onboarding.bedrock_builder import CONVERSE, BedrockBuilder
 from apps.onboarding.page import Reading, count_text
 from apps.onboarding.request_preview import NOWHERE, PLACEHOLDERS, RequestPreview, painted
@@ -44,7 +45,7 @@ class BedrockPage(BedrockBuilder):
 
     @cached_property
     def external_id(self) -> str:
-        return str(AwsIdentity.objects.get_or_create(workspace=self.workspace)[0].external_id)
+        return external_id_of(self.workspace)
 
     @cached_property
     def known_roles(self) -> list[str]:
