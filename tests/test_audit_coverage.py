@@ -7,7 +7,7 @@ around the action is rolled back. Which functions are actions is read from the s
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from apps.audit.chain import PLATFORM
 from apps.audit.models import AuditEvent
 from apps.catalog import actions as catalog
 from apps.connections import actions as connections
+from apps.connections.bedrock import BedrockRole, RoleCheck, Verdict
 from apps.connections.models import Connection
 from apps.core.secrets import Secret
 from apps.egress import actions as egress
@@ -36,10 +37,11 @@ from apps.inference import actions as inference
 from apps.inference.actions import Tested
 from apps.inference.result import Failure, Result
 from apps.onboarding import actions as onboarding
-from apps.onboarding.actions import Integration
+from apps.onboarding.actions import EasyIntegration, Integration
+from apps.onboarding.easy import definition_of, easy_provider
 from tests.support.cast import Cast
 from tests.support.catalog import offer, snapshot
-from tests.support.models import KEY, actor, author, definition, make_connection, make_model
+from tests.support.models import KEY, actor, author, definition, make_connection, make_easy_model, make_model
 
 type Act = Callable[[], object]
 
@@ -88,6 +90,26 @@ def save(cast: Cast, *, model: ExternalModel | None = None, confirm: bool = True
         creation_key=uuid4(),
         confirm=confirm,
     )
+
+
+def add_easy(cast: Cast, *, key_checked: bool = True, name: str = "First") -> Act:
+    provider, setup = easy_provider("openai")
+    made = definition_of(provider, setup, "gpt-4o-mini", setup.base_url, features=(), modalities=())
+    secrets = {setup.key_header: Secret("sk-live-4711-NEWW")}
+    easy = EasyIntegration("openai", "gpt-4o-mini", made, name, secrets, {}, key_checked)
+    return lambda: onboarding.add_easy_model(easy, workspace=cast.harbor, by=author(cast.alice))
+
+
+def add_to_easy(cast: Cast) -> Act:
+    make_easy_model(cast.harbor, cast.alice)
+    return add_easy(cast)
+
+
+def move_easy(cast: Cast) -> Act:
+    """To another host: the connection loses its key."""
+    model = make_easy_model(cast.harbor, cast.alice)
+    moved = replace(model.definition, url="https://proxy.example.com/v1/chat/completions")
+    return lambda: onboarding.update_easy_model(model, name="Moved", definition=moved, by=author(cast.alice), expected_version=1)
 
 
 def saved_twice(cast: Cast) -> Act:
@@ -159,6 +181,25 @@ def update(model: ExternalModel, cast: Cast, *, name: str = "Renamed", version: 
     return models.update_model(
         model, name=name, definition=definition("https://new.example.com"), by=author(cast.alice), expected_version=version
     )
+
+
+ROLE = "arn:aws:iam::210987654321:role/HarborBedrock"
+SOUND = RoleCheck(Verdict.SOUND, "AWS asks for the external ID.")
+
+
+def ask_for_role(cast: Cast, verdict: Verdict, *, automatic: bool = False) -> BedrockRole:
+    check = RoleCheck(verdict, "What the check said.")
+    return connections.request_registration(
+        cast.harbor, role_arn=ROLE, sts_region="eu-west-1", check=check, automatic=automatic, by=author(cast.alice)
+    )
+
+
+def with_role(do: Callable[[BedrockRole, Cast], object]) -> Callable[[Cast], Act]:
+    def arrange(cast: Cast) -> Act:
+        role = ask_for_role(cast, Verdict.SOUND)
+        return lambda: do(role, cast)
+
+    return arrange
 
 
 REFUSED = Failure("upstream_auth", "Wait", "The key was refused.", "", "")
@@ -316,6 +357,27 @@ ROWS = [
         ("w connection.deleted",),
     ),
     Row("connections.drop_secrets_of_other_hosts", moved, ("w connection.credentials_replaced",) * 2),  # one for each that lost some
+    Row(
+        "connections.request_registration",
+        lambda cast: lambda: ask_for_role(cast, Verdict.SOUND),
+        ("w bedrock_role.registration_requested",),
+    ),
+    Row(
+        "connections.request_registration",
+        lambda cast: lambda: ask_for_role(cast, Verdict.OPEN),
+        ("w bedrock_role.registration_requested", "w bedrock_role.refused"),
+        "of a role that lets anybody in",
+    ),
+    Row(
+        "connections.register_role",
+        with_role(lambda role, cast: connections.register_role(role, check=SOUND, override=False, reason="", by=author(cast.alice))),
+        ("w bedrock_role.registered", "p bedrock_role.registered"),
+    ),
+    Row(
+        "connections.refuse_role",
+        with_role(lambda role, cast: connections.refuse_role(role, reason="Unknown account.", by=author(cast.alice))),
+        ("w bedrock_role.refused", "p bedrock_role.refused"),
+    ),
     # inference
     Row("inference.record_test", with_model(lambda model, cast: record_a_test(cast, model, Result())), ("w model.tested",)),
     Row(
@@ -351,8 +413,26 @@ ROWS = [
         ),
         ("w egress.refused refused",),
     ),
+    Row(
+        "inference.record_key_check",
+        lambda cast: (
+            lambda: inference.record_key_check(
+                cast.harbor, connection_name="First", model_name="GPT", result=Result(failure=REFUSED), actor=actor(cast.alice)
+            )
+        ),
+        ("w connection.tested failed",),
+    ),
     # onboarding: one save, one event for each thing it changed
     Row("onboarding.save_integration", lambda cast: save(cast, confirm=False, secrets={}), ("w model.saved_as_draft",), "as a draft"),
+    Row("onboarding.add_easy_model", add_easy, ("w model.added", "w connection.added", "w model.activated")),
+    Row(
+        "onboarding.add_easy_model",
+        lambda cast: add_easy(cast, key_checked=False),
+        ("w model.added", "w connection.added", "w connection.inferencing_switched", "w model.activated_without_test"),
+        "anyway",
+    ),
+    Row("onboarding.add_easy_model", add_to_easy, ("w connection.added",), "to the model that is here"),
+    Row("onboarding.update_easy_model", move_easy, ("w model.updated", "w connection.credentials_replaced")),
     Row("onboarding.save_integration", save, ("w model.added", "w connection.added", "w model.activated"), "confirmed at once"),
     Row(
         "onboarding.save_integration",
@@ -391,6 +471,11 @@ UNCHANGED = [
     Row(
         "connections.drop_secrets_of_other_hosts",
         with_connection(lambda connection, cast: connections.drop_secrets_of_other_hosts(connection.model, actor=actor(cast.alice))),
+        (),
+    ),
+    Row(
+        "connections.request_registration",
+        lambda cast: (lambda role: lambda: ask_for_role(cast, Verdict.OPEN))(ask_for_role(cast, Verdict.SOUND, automatic=True)),
         (),
     ),
     Row(
@@ -471,6 +556,18 @@ REFUSALS: list[Refusal] = [
             (),
         ),
         connections.ConnectionEditConflict,
+    ),
+    (
+        Row(
+            "connections.register_role",
+            with_role(
+                lambda role, cast: connections.register_role(
+                    role, check=RoleCheck(Verdict.OPEN, "Open."), override=False, reason="", by=author(cast.alice)
+                )
+            ),
+            (),
+        ),
+        connections.RoleNotSound,
     ),
     (Row("onboarding.save_integration", key_taken, ()), connections.KeyAlreadyUsed),
     (

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -334,7 +335,8 @@ def request_registration(
     role.save()
     changes = {"STS region": sts_region, "check": f"{check.verdict}: {check.words}"}
     record(Event.BEDROCK_ROLE_REQUESTED, actor=by.actor, workspace=workspace.pk, target=role, changes=changes)
-    record_decision(role, actor=by.actor, changes={"decided": "automatically, by the check"})
+    if role.state != RoleState.REQUESTED:
+        _record_decision(role, chains=(workspace.pk,), actor=by.actor, changes={"decided": "automatically, by the check"})
     return role
 
 
@@ -349,7 +351,7 @@ def register_role(role: BedrockRole, *, check: RoleCheck, override: bool, reason
     changes: dict[str, object] = {"check": f"{check.verdict}: {check.words}", "reason": reason}
     if check.verdict is not Verdict.SOUND:
         changes["override"] = True
-    record_decision(role, actor=by.actor, changes=changes)
+    _record_decision(role, chains=(role.workspace_id, None), actor=by.actor, changes=changes)
     return role
 
 
@@ -359,7 +361,8 @@ def refuse_role(role: BedrockRole, *, reason: str, by: Author) -> BedrockRole:
     role = lock_role(role)
     before = role.state
     decide(role, RoleState.REFUSED, reason, by)
-    record_decision(role, actor=by.actor, changes={"reason": reason, "state": (before, role.state)})
+    changes = {"reason": reason, "state": (before, role.state)}
+    _record_decision(role, chains=(role.workspace_id, None), actor=by.actor, changes=changes)
     return role
 
 
@@ -369,12 +372,11 @@ def decide(role: BedrockRole, state: RoleState, reason: str, by: Author) -> None
     role.save()
 
 
-def record_decision(role: BedrockRole, *, actor: Actor, changes: Mapping[str, object]) -> None:
-    """The event of a decision; none while the role waits for one."""
-    if role.state == RoleState.REQUESTED:
-        return
+def _record_decision(role: BedrockRole, *, chains: Sequence[UUID | None], actor: Actor, changes: Mapping[str, object]) -> None:
+    """The event of a decision, in the workspace's chain and, what staff decide, after it in the platform's (spec 07 D7)."""
     event = Event.BEDROCK_ROLE_REGISTERED if role.is_registered else Event.BEDROCK_ROLE_REFUSED
-    record(event, actor=actor, workspace=role.workspace_id, target=role, changes=changes, description=role.reason)
+    for chain in chains:
+        record(event, actor=actor, workspace=chain, target=role, changes=changes, description=role.reason)
 
 
 def lock_role(role: BedrockRole) -> BedrockRole:

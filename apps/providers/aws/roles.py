@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from apps.providers.aws.regions import DNS_SUFFIXES
 
-MAX_ARN = 2048  # characters, IAM's own limit
+MAX_ARN = 600  # characters; IAM allows six more, with a path that fills its 512
 EXAMPLE = "arn:aws:iam::123456789012:role/patchbay-bedrock-invoke"
 _ROLE = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d{12}):role/(?P<path>(?:[\x21-\x2e\x30-\x7e]+/)*)(?P<name>[\w+=,.@-]{1,64})"
