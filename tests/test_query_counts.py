@@ -122,6 +122,8 @@ PAGES = [
     Page("connections:whose_key", 4, models),
     Page("onboarding:custom_new", 4, models),
     Page("onboarding:bedrock_new", 7, models),
+    Page("onboarding:paste_curl", 4, models),
+    Page("onboarding:import_openapi", 4, models),
     Page("onboarding:custom_edit", 8, connections),
 ]
 

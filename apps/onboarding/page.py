@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from apps.external_models.definition import SECRET_HEADERS, Feature, Modality
 from apps.onboarding.builder import SPARE_ROWS, Builder
 from apps.onboarding.forms import IntegrationForm, variable_initial
+from apps.onboarding.import_page import ImportNote, note_in
 from apps.onboarding.request_preview import RequestPreview, preview_request
 from apps.onboarding.slots import LABELS, Slot, shorten, slots_of
 from apps.onboarding.structures import FEATURE_NOTES, MODALITY_NOTES, STRUCTURES, HeaderOffer, Structure
@@ -137,6 +138,10 @@ class Page:
         picks = self.builder.definition.is_template
         pick_url = reverse(self.builder.urls.pick, args=[self.builder.workspace.slug]) if picks else ""
         return Tree(patched if picks else {}, pick_url).render(self.builder.document)
+
+    @property
+    def import_note(self) -> ImportNote | None:
+        return note_in(self.builder.data)
 
     # Existing provider structures
 

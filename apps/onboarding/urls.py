@@ -1,12 +1,15 @@
 from django.urls import path
 
-from apps.onboarding import views
+from apps.onboarding import import_views, views
 from apps.onboarding.bedrock_urls import BEDROCK_URLS
 
 app_name = "onboarding"
 
 urlpatterns = [
     path("models/new/custom/", views.custom_new, name="custom_new"),
+    path("models/new/custom/curl/", import_views.paste_curl, name="paste_curl"),
+    path("models/new/custom/openapi/", import_views.import_openapi, name="import_openapi"),
+    path("models/custom/import/undo/", import_views.undo_import, name="undo_import"),
     path("models/<uuid:model_id>/edit/", views.custom_edit, name="custom_edit"),
     path("models/custom/save/", views.save, name="save"),
     path("models/custom/sample/", views.sample, name="sample"),

@@ -116,7 +116,8 @@ class _Headers:
         if not open_names and ":" not in user:
             raise ImportRefused("-u has no password, so curl would ask for it. Write name:password.")
         encoded = "" if open_names else base64.b64encode(user.encode()).decode()
-        self.secrets += [] if open_names else [user, user.partition(":")[2], encoded]
+        name, _, password = user.partition(":")
+        self.secrets += [] if open_names else [password or name, encoded]
         self.found.append(ImportedHeader("Authorization", encoded, True, "Basic "))
 
     def add(self, name: str, value: str) -> None:
@@ -142,8 +143,10 @@ class _Headers:
     def add_secret(self, name: str, value: str, known: ImportedHeader | None) -> None:
         scheme = _SCHEME.match(value) if "authorization" in name.lower() else None
         prefix, rest = (scheme.group(), value[scheme.end() :]) if scheme else ("", value)
-        stands_in = is_no_credential(rest)
-        rest = self.marks.fill(self.marks.mark_as(_stand_in_name(name, rest), rest) if stands_in else self.marks.mark(rest, IN_HEADER))
+        if not self.marks.is_answered(rest):
+            stands_in = is_no_credential(rest)
+            rest = self.marks.mark_as(_stand_in_name(name, rest), rest) if stands_in else self.marks.mark(rest, IN_HEADER)
+        rest = self.marks.fill(rest)
         if known is not None:
             self.refuse_twice(name, (known.prefix, known.value) == (prefix, rest))
             return

@@ -91,7 +91,8 @@ def _without_user(url: str, marks: Marks, found: ImportedAddress) -> str:
         raise ImportRefused("A placeholder cannot stand before “@” in the address. Write the name and password with -u.")
     credential = base64.b64encode(unquote(user).encode()).decode()
     found.headers.append(ImportedHeader("Authorization", credential, True, "Basic "))
-    found.secrets += [user, unquote(user), unquote(user.partition(":")[2])]
+    name, _, password = user.partition(":")
+    found.secrets += [password or name, unquote(password or name), credential]
     found.notes.append("The name and password in the address became the header Authorization.")
     return f"{start}{sign}{host}{slash}{path}"
 

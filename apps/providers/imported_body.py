@@ -105,7 +105,7 @@ class _Asker:
             return {name: self.filled(member, name) for name, member in value.items()}
         if type(value) is not str:  # a Slot is a string that is ready
             return value
-        if WHOLE.fullmatch(value):
+        if WHOLE.fullmatch(value) and not self.marks.is_answered(value):
             value = self.marks.mark_as(key or value, value)
         value = self.marks.fill(value)
         for name in self.open_names(value):

@@ -49,6 +49,10 @@ class Marks:
         """The text with the answers in their places; marks without an answer stay."""
         return MARKED.sub(lambda match: self.answers.get(match.group(1)) or match.group(), text)
 
+    def is_answered(self, text: str) -> bool:
+        """Whether an answer stands in the text: it is what the person means, whatever it looks like."""
+        return any(answer in text for answer in self.answers.values() if answer)
+
     def unmarked(self, text: str) -> str:
         """The text as it was written, placeholders included."""
         return MARKED.sub(lambda match: self.written.get(match.group(1), match.group(1)), text)
