@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from apps.catalog.models import CatalogModel
 from apps.connections.models import Connection, ConnectionSecret
 from apps.core.secrets import Secret, seal
 from apps.external_models.actions import switch_inferencing
@@ -21,7 +22,7 @@ from apps.external_models.models import ExternalModel
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
 from tests.support.catalog import fill_many
-from tests.support.models import actor, make_many, make_model, make_system_model
+from tests.support.models import actor, make_easy_model, make_many, make_model, make_system_model
 from tests.test_access import ROWS, is_in_workspace
 
 FEW, MANY = 5, 60
@@ -99,6 +100,26 @@ def supported(cast: Cast, rows: int) -> dict[str, Any]:
     return {}
 
 
+def catalogue(cast: Cast, rows: int) -> dict[str, Any]:
+    CatalogModel.objects.all().delete()
+    for number in range(rows):
+        row = CatalogModel(provider="openai", model_id=f"m-{number:03}", name=f"Model {number:03}")
+        row.place()
+        row.save()
+    return {"provider": "openai"}
+
+
+def providers(cast: Cast, rows: int) -> dict[str, Any]:
+    catalogue(cast, rows)
+    return {}
+
+
+def easy(cast: Cast, rows: int) -> dict[str, Any]:
+    for number in range(rows):
+        model = make_easy_model(cast.harbor, cast.alice, name=f"key {number}", key=f"sk-live-4711-{number:04}")
+    return {"model_id": model.pk}
+
+
 LIST = "external_models:model_list"
 SUPPORTED = "catalog:catalog_list"
 # Session, person and workspaces are three of each number.
@@ -122,6 +143,13 @@ PAGES = [
     Page("connections:whose_key", 4, models),
     Page("onboarding:custom_new", 4, models),
     Page("onboarding:bedrock_new", 7, models),
+    Page("onboarding:add_model", 4, models),
+    Page("onboarding:easy_provider", 5, providers),
+    Page("onboarding:easy_model", 7, catalogue),
+    Page("onboarding:easy_model", 9, catalogue, "?model=m-001&q=m"),
+    Page("onboarding:easy_credentials", 7, catalogue, "?model=m-001"),
+    Page("onboarding:edit", 5, connections),
+    Page("onboarding:easy_edit", 5, easy),
     Page("onboarding:paste_curl", 4, models),
     Page("onboarding:import_openapi", 4, models),
     Page("onboarding:custom_edit", 8, connections),

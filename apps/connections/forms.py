@@ -15,7 +15,9 @@ from apps.core.text import is_mask
 from apps.external_models.models import ExternalModel
 from apps.external_models.names import check_name
 from apps.providers.address import fill_url, url_parameters
+from apps.providers.base import CredentialField, EasySetup
 from apps.providers.errors import ProviderError
+from apps.providers.registry import PROVIDERS
 
 
 class CredentialsForm(forms.Form):
@@ -34,18 +36,21 @@ class CredentialsForm(forms.Form):
                 help_text="It cannot be changed later.",
                 error_messages={"required": "Enter a name, such as production or batch."},
             )
+        setup = PROVIDERS[model.provider].easy if model.easy_key else None
         for header in model.definition.secret_headers:
             # By name, not by number: somebody may put a header before it while the key is being typed.
-            self.add_secret(f"secret-{header.lower()}", header, stored=header.lower() in stored)
+            self.add_secret(f"secret-{header.lower()}", header, stored=header.lower() in stored, setup=setup)
         if model.definition.is_bedrock:
             for name, role_field in role_fields(model.workspace_id, self.role_arn).items():
                 self.parameter_fields[f"p-{name}"] = name
                 self.fields[f"p-{name}"] = role_field
         for name in parameters_of(model):
             field = self.parameter_fields[f"p-{name}"] = name
-            self.fields[f"p-{name}"] = forms.CharField(label=f"{field} in the URL", max_length=500)
+            known = next((each for each in setup.fields if each.name == name), None) if setup else None
+            self.fields[f"p-{name}"] = parameter_field(known) if known else forms.CharField(label=f"{field} in the URL", max_length=500)
 
-    def add_secret(self, field: str, header: str, *, stored: bool) -> None:
+    def add_secret(self, field: str, header: str, *, stored: bool, setup: EasySetup | None = None) -> None:
+        """`setup` is that of an easy model's provider, whose key people call by that name."""
         self.secret_fields[field] = header
         attrs = {"autocomplete": "new-password", "spellcheck": "false"}
         if stored:
@@ -53,7 +58,12 @@ class CredentialsForm(forms.Form):
         # Never rendered back: what was typed into a refused form has to be typed again.
         widget = forms.PasswordInput(render_value=False, attrs=attrs)
         missing = {"required": f"Enter the value that is sent as {header}."}
-        self.fields[field] = forms.CharField(label=header, required=not stored, max_length=20_000, widget=widget, error_messages=missing)
+        label, help_text = header, ""
+        if setup and header == setup.key_header:
+            label, help_text, missing = "API key", setup.key_help, {"required": "Enter the API key."}
+        self.fields[field] = forms.CharField(
+            label=label, help_text=help_text, required=not stored, max_length=20_000, widget=widget, error_messages=missing
+        )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -122,6 +132,12 @@ class CredentialsForm(forms.Form):
         """The key is in use elsewhere: say so at the field it came from."""
         key = key_header(self.model.definition)
         self.add_error(next((field for field, header in self.secret_fields.items() if header == key), None), message)
+
+
+def parameter_field(known: CredentialField) -> forms.CharField:
+    """A parameter that the provider of an easy model has a name for."""
+    widget = forms.TextInput(attrs={"placeholder": known.placeholder})
+    return forms.CharField(label=known.label, help_text=known.help, initial=known.initial, max_length=500, widget=widget)
 
 
 def parameters_of(model: ExternalModel) -> tuple[str, ...]:

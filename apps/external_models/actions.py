@@ -39,6 +39,13 @@ class ModelIsDraft(Exception):
         super().__init__("This model is a draft. Finish its set-up to switch inferencing on.")
 
 
+class CannotCopy(Exception):
+    """A copy of an easy integration would be the same model twice."""
+
+    def __init__(self, model: ExternalModel) -> None:
+        super().__init__(f"{model.name} is an easy integration. Add a connection to it for another key, or add it at another base URL.")
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """Who edits: the user row (for *added by*) and the actor (for the audit log)."""
@@ -113,8 +120,11 @@ def update_model(
 
 
 @transaction.atomic
-def activate_model(model: ExternalModel, *, tested_digest: str, by: Author) -> ExternalModel:
-    """Make a draft callable. An empty digest means *Confirm without a test*, which is audited as such. Does nothing twice."""
+def activate_model(model: ExternalModel, *, tested_digest: str, by: Author, key_checked: bool = False) -> ExternalModel:
+    """Make a draft callable. Does nothing twice.
+
+    An empty digest means *Confirm without a test*, which is audited as such, unless the provider has accepted the key before.
+    """
     model = lock(model)
     if not model.is_draft:
         return model
@@ -122,7 +132,7 @@ def activate_model(model: ExternalModel, *, tested_digest: str, by: Author) -> E
     set_tested(model, tested_digest)
     model.updated_by, model.updated_at = by.user, timezone.now()
     model.save(update_fields=["status", "inferencing_enabled", "tested_digest", "tested_at", "updated_by", "updated_at"])
-    event = Event.MODEL_ACTIVATED if tested_digest else Event.MODEL_ACTIVATED_WITHOUT_TEST
+    event = Event.MODEL_ACTIVATED if tested_digest or key_checked else Event.MODEL_ACTIVATED_WITHOUT_TEST
     record(event, actor=by.actor, workspace=model.workspace_id, target=model)
     return model
 
@@ -148,8 +158,10 @@ def switch_inferencing(model: ExternalModel, *, on: bool, actor: Actor) -> Exter
 
 @transaction.atomic
 def copy_model(model: ExternalModel, *, by: Author, workspace: Workspace) -> ExternalModel:
-    """A new draft *Copy of NAME* with everything but secrets and connections."""
+    """A new draft *Copy of NAME* with everything but secrets and connections. Raises CannotCopy, NameTaken."""
     hold_chain(workspace.pk)
+    if model.easy_key:
+        raise CannotCopy(model)
     copy = ExternalModel(workspace=workspace, integration_type=model.integration_type, provider=model.provider, model_id=model.model_id)
     copy.definition_json, copy.endpoint_host = model.definition_json, model.endpoint_host
     copy.first_byte_seconds, copy.total_seconds = model.first_byte_seconds, model.total_seconds

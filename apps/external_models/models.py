@@ -1,5 +1,6 @@
 """ExternalModel: a named definition of how to talk to one model. Credentials live on its connections."""
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.external_models.definition import Definition
+from apps.external_models.definition import BEDROCK_SCHEME, Definition
 from apps.external_models.names import name_key
 
 
@@ -90,6 +91,8 @@ class ExternalModel(models.Model):
     is_visible = models.BooleanField(default=True, help_text="System models only: shown to workspaces.")
     definition_json = models.JSONField("definition", default=dict, blank=True)
     endpoint_host = models.CharField(max_length=255, blank=True, editable=False)
+    # What makes an easy integration one of a kind in its workspace (see `easy_key`); "" for the others, which may be there twice.
+    easy_key = models.CharField(max_length=64, blank=True, editable=False)
     # The digest for which a test last passed, "" when activated without one (see Definition.request_digest).
     tested_digest = models.CharField(max_length=64, blank=True, editable=False)
     tested_at = models.DateTimeField(null=True, editable=False)
@@ -108,6 +111,7 @@ class ExternalModel(models.Model):
         constraints = [
             models.UniqueConstraint("workspace", "name_key", name="external_model_name_unique_in_workspace"),
             models.UniqueConstraint("name_key", condition=models.Q(workspace=None), name="system_model_name_unique"),
+            models.UniqueConstraint("workspace", "easy_key", condition=~models.Q(easy_key=""), name="external_model_easy_once"),
             models.CheckConstraint(
                 condition=models.Q(status="active") | models.Q(inferencing_enabled=False), name="external_model_draft_is_off"
             ),
@@ -128,9 +132,16 @@ class ExternalModel(models.Model):
     def definition(self, definition: Definition) -> None:
         self.definition_json = definition.to_json()
         self.endpoint_host = host_of(definition.url)
+        if definition.is_bedrock:  # its ID stands where others have their endpoint
+            self.model_id = definition.url.removeprefix(BEDROCK_SCHEME)[:200]
+        self.easy_key = easy_key(self.provider, definition) if self.is_easy else ""
 
     def rename(self, name: str) -> None:
         self.name, self.name_key = name, name_key(name)
+
+    @property
+    def is_easy(self) -> bool:
+        return self.integration_type == IntegrationType.EASY
 
     @property
     def is_draft(self) -> bool:
@@ -155,6 +166,16 @@ class ExternalModel(models.Model):
     @property
     def was_updated(self) -> bool:
         return self.updated_at - self.created_at > timedelta(seconds=1)
+
+
+def easy_key(provider: str, definition: Definition) -> str:
+    """SHA-256 over provider, model ID and endpoint: the same again is another connection, not another model (spec 02).
+
+    "" for what has a body or a role of its own, which two models of the same ID may tell apart.
+    """
+    if definition.is_template or definition.is_bedrock:
+        return ""
+    return hashlib.sha256("\n".join((provider, definition.model, definition.url)).encode()).hexdigest()
 
 
 def host_of(url: str) -> str:

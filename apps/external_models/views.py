@@ -134,11 +134,11 @@ def copy_model(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     model = queries.get_model(request.workspace, model_id)
     try:
         copy = actions.copy_model(model, by=actions.Author(request.user, actor_of(request)), workspace=request.workspace)
-    except actions.NameTaken as error:
+    except (actions.NameTaken, actions.CannotCopy) as error:
         toast(request, f"{model.name} was not copied", level="error", detail=str(error))
         return redirect(request, reverse("external_models:model_list", args=[request.workspace.slug]))
     toast(request, f"Copied to “{copy.name}”", detail="Everything but the secrets: enter them here, then test and confirm.")
-    return redirect(request, reverse("onboarding:custom_edit", args=[request.workspace.slug, copy.pk]))
+    return redirect(request, reverse("onboarding:edit", args=[request.workspace.slug, copy.pk]))
 
 
 @require_http_methods(["GET", "POST"])

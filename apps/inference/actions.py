@@ -78,6 +78,15 @@ def record_failed_rotation(connection: Connection, *, result: Result, workspace_
 
 
 @transaction.atomic
+def record_key_check(workspace: Workspace, *, connection_name: str, model_name: str, result: Result, actor: Actor) -> None:
+    """A key was tried before its connection was saved, so the event can only name what it was for."""
+    hold_chain(workspace.pk)
+    about = Target("connections.connection", "", connection_name)
+    changes = {"model": model_name, **what_happened(result)}
+    record(Event.CONNECTION_TESTED, actor=actor, workspace=workspace.pk, target=about, outcome=outcome_of(result), changes=changes)
+
+
+@transaction.atomic
 def record_refusal(workspace: Workspace, *, model: ExternalModel | None, name: str, url: str, actor: Actor) -> None:
     """An address was refused by the egress rules before a call was made. The event names its host, not its path or query."""
     hold_chain(workspace.pk)

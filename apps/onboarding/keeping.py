@@ -1,25 +1,47 @@
 """Typed secrets between two pages. Without scripts every button loads a new page, and no page carries a secret back."""
 
+from collections.abc import Mapping
+from typing import Protocol
 from uuid import uuid4
 
 from django.db import transaction
 
-from apps.core.secrets import seal
+from apps.accounts.models import User, Workspace
+from apps.core.secrets import Secret, seal
+from apps.inference.actions import forget_old_runs
 from apps.inference.models import TestRun, TypedSecret
-from apps.onboarding.builder import Builder
+
+
+class Keeps(Protocol):
+    """A page with secrets typed into it: by lower-case header name, for an origin ("" before there is one), by one person."""
+
+    workspace: Workspace
+    user: User
+    run: TestRun | None
+
+    @property
+    def typed_secrets(self) -> Mapping[str, Secret]: ...
+
+    @property
+    def origin(self) -> str: ...
+
+    def adopt(self, run: TestRun) -> None:
+        """This run holds the typed secrets from now on."""
+        ...
 
 
 @transaction.atomic
-def keep_typed_secrets(builder: Builder) -> None:
+def keep_typed_secrets(page: Keeps) -> None:
     """Seal what was typed for the next submit of the same person, bound to the endpoint's host. Nothing to audit: nothing is saved."""
-    if not builder.typed_secrets or not builder.origin:
+    if not page.typed_secrets or not page.origin:
         return
-    run = builder.run or TestRun(id=uuid4(), workspace=builder.workspace, created_by=builder.user, passed=False)
-    if builder.run is None:
+    run = page.run or TestRun(id=uuid4(), workspace=page.workspace, created_by=page.user, passed=False)
+    if page.run is None:
         run.save(force_insert=True)
-    for name, secret in builder.typed_secrets.items():
-        row = TypedSecret.objects.filter(run=run, name=name, origin=builder.origin).first()
-        row = row or TypedSecret(run=run, name=name, origin=builder.origin)
+        forget_old_runs(run)
+    for name, secret in page.typed_secrets.items():
+        row = TypedSecret.objects.filter(run=run, name=name, origin=page.origin).first()
+        row = row or TypedSecret(run=run, name=name, origin=page.origin)
         row.value = seal(secret, row.place)
         row.save()
-    builder.adopt(run)
+    page.adopt(run)

@@ -45,6 +45,7 @@ AZURE = Provider(
                 "Deployment ID",
                 help="The name that the deployment was given, which need not be the model's.",
                 placeholder="gpt-4o",
+                like_model=True,
             ),
         ),
         key_help="In the Azure portal: the resource, then Keys and Endpoint.",

@@ -62,6 +62,7 @@ class CredentialField:
     help: str = ""
     placeholder: str = ""
     initial: str = ""
+    like_model: bool = False  # begins as the chosen model's ID
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,16 @@ function leave(dialog) {
   dialog.close();
 }
 
+/* The steps of a wizard have addresses of their own. Closing it gives the page under it its address back, without loading it again. */
+let behind = "";
+document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
+  if (event.detail.target?.id === "modal" && !document.querySelector("#modal dialog")) behind = location.href;
+});
+function takeAddressBack() {
+  if (behind) history.pushState({ htmx: true }, "", behind);
+  behind = "";
+}
+
 /* A dialog that is its own page (data-page) goes where its close link goes; one that htmx brought is thrown away. */
 document.addEventListener("close", (event) => {
   const dialog = event.target;
@@ -34,7 +44,7 @@ document.addEventListener("close", (event) => {
   const away = dialog.querySelector("a[data-close][href]");
   const brought = dialog.closest("#modal");
   if (!brought && dialog.dataset.page !== undefined && away) { location.assign(away.href); return; }
-  if (brought) dialog.remove();
+  if (brought) { dialog.remove(); takeAddressBack(); }
   giveBack(dialog);
 }, true);
 

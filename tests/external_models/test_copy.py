@@ -23,7 +23,7 @@ def copy(client: Client, model: ExternalModel) -> ExternalModel:
     made = ExternalModel.objects.order_by("created_at").last()
     assert made is not None
     assert response.status_code == 302
-    assert response["Location"] == reverse("onboarding:custom_edit", args=["harbor", made.pk])
+    assert response["Location"] == reverse("onboarding:edit", args=["harbor", made.pk])
     return made
 
 

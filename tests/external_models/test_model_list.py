@@ -97,7 +97,7 @@ def test_what_a_row_says(state: str, connections: list[str], status: str, said: 
 def test_a_draft_can_be_finished_from_the_list(cast: Cast, adam: Client) -> None:
     model = make_model(cast.harbor, cast.bob, state="draft")
     row = row_of(read(adam.get(ADDRESS)), "Claims triage")
-    assert row.link("Finish set-up") == reverse("onboarding:custom_edit", args=["harbor", model.pk])
+    assert row.link("Finish set-up") == reverse("onboarding:edit", args=["harbor", model.pk])
 
 
 def test_the_row_menu_of_an_api_integration(cast: Cast, adam: Client) -> None:

@@ -12,6 +12,8 @@ from apps.external_models.actions import Author, activate_model, add_model, swit
 from apps.external_models.definition import Definition, Header, Paths
 from apps.external_models.models import ExternalModel, Status
 from apps.external_models.names import name_key
+from apps.onboarding.actions import EasyIntegration, add_easy_model
+from apps.onboarding.easy import definition_of, easy_provider
 
 URL = "https://api.example.com/v1/answer"
 BODY = '{"ask": "{{prompt}}"}'
@@ -43,6 +45,17 @@ def make_model(
     if state == "inactive":
         model = switch_inferencing(model, on=False, actor=actor(by))
     return model
+
+
+def make_easy_model(
+    workspace: Workspace, by: User, model_id: str = "gpt-4o-mini", *, name: str = "first key", key: str = KEY
+) -> ExternalModel:
+    """An OpenAI model by easy integration, with a connection that holds the key; another name and key add a second one to it."""
+    provider, setup = easy_provider("openai")
+    definition = definition_of(provider, setup, model_id, setup.base_url, features=("streaming",), modalities=("text_to_text",))
+    secrets = {setup.key_header: Secret(key)}
+    easy = EasyIntegration("openai", model_id, definition, name, secrets, {}, key_checked=True)
+    return add_easy_model(easy, workspace=workspace, by=author(by)).connection.model
 
 
 def make_connection(
