@@ -43,9 +43,48 @@ class WorkspaceGroup:
 NAVIGATION = (
     NavItem("Models", "external_models:model_list", Permission.VIEW_MODELS, "external_models"),
     NavItem("Audit", "audit:event_list", Permission.READ_AUDIT, "audit"),
+    NavItem("Settings", "connections:profile_list", Permission.MANAGE_CREDENTIALS, "settings"),
 )
 # Pages of these namespaces belong to the Models section.
 MODEL_SECTIONS = frozenset({"external_models", "catalog", "connections", "onboarding"})
+SETTINGS_ROUTE = "w/<slug:workspace>/settings/"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsItem:
+    """An entry of the side navigation in Settings. A URL without the workspace is a page of the person's own."""
+
+    label: str
+    icon: str
+    url_name: str
+    permission: Permission | None = None
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsLink:
+    label: str
+    icon: str
+    url: str
+    current: bool
+
+
+SETTINGS = (
+    (
+        "Security and control",
+        (
+            SettingsItem("Authorization profiles", "shield-check", "connections:profile_list", Permission.MANAGE_CREDENTIALS),
+            SettingsItem("Whose key is this?", "key", "connections:whose_key", Permission.MANAGE_CREDENTIALS),
+        ),
+    ),
+    (
+        "You",
+        (
+            SettingsItem("Profile and security", "circle-user", "profile"),
+            SettingsItem("Appearance", "palette", "profile", anchor="#appearance"),
+        ),
+    ),
+)
 
 
 def resolve_or_none(name: str, **kwargs: str) -> str | None:
@@ -82,8 +121,27 @@ def navigation(request: HttpRequest, membership: "Membership | SimpleLazyObject[
     match = request.resolver_match
     here = match.namespace if match else ""
     section = "external_models" if here in MODEL_SECTIONS else here
+    if match and match.route.startswith(SETTINGS_ROUTE):
+        section = "settings"
     found = [(item, resolve_or_none(item.url_name, workspace=workspace.slug)) for item in NAVIGATION if item.permission in held]
     return [NavLink(item.label, url, item.section == section) for item, url in found if url]
+
+
+def settings_navigation(request: HttpRequest) -> list[tuple[str, list[SettingsLink]]]:
+    """The side navigation of Settings: by heading, what the person may open."""
+    workspace: Workspace | None = getattr(request, "workspace", None)
+    held: frozenset[Permission] = getattr(request, "permissions", frozenset())
+    groups = []
+    for heading, items in SETTINGS:
+        links = []
+        for item in items:
+            kwargs = {"workspace": workspace.slug} if item.permission and workspace else {}
+            url = resolve_or_none(item.url_name, **kwargs) if item.permission is None or item.permission in held else None
+            if url:
+                links.append(SettingsLink(item.label, item.icon, url + item.anchor, request.path.startswith(url) and not item.anchor))
+        if links:
+            groups.append((heading, links))
+    return groups
 
 
 def grouped(workspaces: Iterable[Workspace]) -> list[WorkspaceGroup]:
@@ -107,6 +165,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "can": Can(getattr(request, "permissions", frozenset())),
         "theme": theme_of(request),
         "nav_links": SimpleLazyObject(lambda: navigation(request, top)),
+        "settings_nav": SimpleLazyObject(lambda: settings_navigation(request)),
         "workspace_groups": SimpleLazyObject(lambda: workspace_groups(request)),
         "request_id": getattr(request, "request_id", ""),
     }

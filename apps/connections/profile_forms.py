@@ -48,7 +48,7 @@ class ProfileForm(forms.Form):
         self.fields["allowed_origins"] = forms.CharField(
             label="Allowed hosts",
             max_length=5000,
-            widget=forms.TextInput(attrs={"spellcheck": "false", "data-wide": "", "class": "mono"}),
+            widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off", "class": "mono"}),
             help_text="Calls with this profile may go to these hosts only, such as api.example.com. Commas between several.",
             error_messages={"required": "Enter the host that calls with this profile may go to, such as api.example.com."},
         )
@@ -58,7 +58,7 @@ class ProfileForm(forms.Form):
         """The form field for one description."""
         errors = {"required": field.missing}
         given: dict[str, Any] = {"label": field.label, "required": bool(field.missing), "help_text": field.help, "error_messages": errors}
-        attrs: dict[str, Any] = {"spellcheck": "false", "autocapitalize": "off"} | ({"data-wide": ""} if field.wide else {})
+        attrs: dict[str, Any] = {"spellcheck": "false", "autocapitalize": "off"}
         match field.kind:
             case Kind.CHOICE:
                 return forms.ChoiceField(choices=field.choices, **given)
@@ -151,6 +151,11 @@ class ProfileForm(forms.Form):
         return super().is_valid() and all(rows)
 
     @property
+    def laid_out(self) -> list[tuple[forms.BoundField, bool]]:
+        """The type's fields, and whether each takes the whole width."""
+        return [(self[field.name], field.wide) for field in self.spec.fields]
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The open settings, as they are stored."""
         found: dict[str, Any] = {}
@@ -205,8 +210,12 @@ class RowList:
         return [RowForm({}, rows=self.rows, number=number, stored=frozenset()) for number in range(first, first + SPARE_ROWS)]
 
     @property
+    def blank(self) -> "RowForm":
+        return RowForm({}, rows=self.rows, number=-1, stored=frozenset())
+
+    @property
     def without_scripts(self) -> list["RowForm"]:
-        return [form for form in self.spares if form not in self.shown]
+        return [form for form in self.spares if not any(form is other for other in self.shown)]
 
     @property
     def settings(self) -> list[dict[str, Any]]:
@@ -227,12 +236,14 @@ class RowForm(forms.Form):
     secret = forms.BooleanField(required=False)
 
     def __init__(self, data: Any, *, rows: Rows, number: int, stored: frozenset[str]) -> None:
-        super().__init__(data, prefix=f"{rows.name}-{number}")
+        # A negative number is for the <template> that scripts make new rows from: they replace the n and the N.
+        super().__init__(data, prefix=f"{rows.name}-{number if number >= 0 else 'n'}", initial={"location": rows.locations[:1]})
         self.rows, self.number, self.all_stored = rows, number, stored
 
     @property
-    def position(self) -> int:
-        return self.number + 1
+    def label(self) -> str:
+        """For each of its controls: Keys 2."""
+        return f"{self.rows.label} {self.number + 1 if self.number >= 0 else 'N'}"
 
     @property
     def is_empty(self) -> bool:

@@ -165,11 +165,11 @@ TYPES: Mapping[ProfileType, TypeSpec] = {
                     "Addresses end up in the logs of others: take a header where the API allows it.",
                     "header", (("header", "Header"), ("query", "Query parameter")),
                 ),
-                Field("name", "Name of the header or parameter", missing="Enter the name that the API documents, such as X-Api-Key."),
+                Field("key_name", "Name of the header or parameter", missing="Enter the name that the API documents, such as X-Api-Key."),
                 Field("prefix", "Prefix", help="Stands before the key, with a blank between, such as Token."),
                 Field("key", "Key", Kind.SECRET, "Paste the key.", rule=check_header_value),
             ),
-            place=("location", "name"),
+            place=("location", "key_name"),
         ),
         TypeSpec(
             ProfileType.BEARER,

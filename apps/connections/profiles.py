@@ -122,6 +122,18 @@ class ProfileToken(models.Model):
     def __str__(self) -> str:
         return f"Token of {self.profile_id}"
 
+    @property
+    def note(self) -> str:
+        """How long the token is good for, for the summary table."""
+        if not self.access_token:
+            return ""
+        if self.expires_at is None:
+            return "Token used until it is refused"
+        seconds = (self.expires_at - timezone.now()).total_seconds()
+        if seconds <= 0:
+            return "Token expired, renewed with the next call"
+        return f"Token valid for {f'{seconds / 60:.0f} min' if seconds >= 90 else f'{seconds:.0f} s'}"
+
     def place(self, field: str) -> Place:
         return Place(str(self.profile.workspace_id), "connections_profiletoken", str(self.id), field)
 

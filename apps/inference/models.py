@@ -8,6 +8,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.secrets import Place, register_sealed
+from apps.inference.consent import Consent
+
+__all__ = ["KEPT", "Consent", "TestRun", "TypedSecret"]
 
 KEPT = timedelta(days=1)
 

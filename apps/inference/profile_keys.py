@@ -58,7 +58,7 @@ class KeysAuthorization:
 
 def api_key(material: Material) -> KeysAuthorization:
     key = with_lead(material.secrets.get("key", Secret("")), material.text("prefix"))
-    return KeysAuthorization(material, (Placed(material.text("location"), material.text("name"), key),))
+    return KeysAuthorization(material, (Placed(material.text("location"), material.text("key_name"), key),))
 
 
 def bearer(material: Material) -> KeysAuthorization:
