@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from apps.connections.actions import ProfileUnknown
 from apps.core.egress import check_url
 from apps.core.outbound import Failure, OutboundError
 from apps.external_models.definition import Definition, Feature, Modality
+from apps.inference.profile_material import Material
 from apps.inference.result import Result
 from apps.onboarding.forms import DEFAULT, STRUCTURE, Mode, variable_initial
 from apps.onboarding.page_secrets import PageSecrets
@@ -38,6 +40,7 @@ class Builder(PageSecrets):
         rows_valid = [row.is_valid() for row in self.headers]  # all of them: each row shows its own problem
         valid = self.form.is_valid() and all(rows_valid)
         self.check_row_counts()
+        self.check_profile()
         if self.mode is not Mode.KEEP:
             self.check_address()
             if self.form.follows_structure:
@@ -63,12 +66,31 @@ class Builder(PageSecrets):
             self.form.add_error("url", f"Give a value for {', '.join(missing)} below: the address needs it.")
             return
         try:
-            check_url(fill_url(url, self.parameters), self.rules)
+            whole = fill_url(url, dict.fromkeys(self.profile_names, "x") | self.parameters)
+            check_url(whole, self.rules)
+            self.check_profile_host(whole)
         except OutboundError as error:
             self.refused = error.code is Failure.URL_NOT_ALLOWED
             self.form.add_error("url", f"{error.message} {error.hint}".strip())
         except ProviderError as error:
             self.form.add_error("url", f"{error.message} {error.hint}".strip())
+
+    def check_profile(self) -> None:
+        """A profile that is gone, or another workspace's, is refused always; one that is not configured, when something is to be sent."""
+        if self.profile is None:
+            if self.data.get("authorization_profile"):
+                self.form.add_error("authorization_profile", str(ProfileUnknown()))
+        elif self.mode is Mode.TEST and (reason := self.profile.reason):
+            self.form.add_error("authorization_profile", f"{self.profile.name} is not configured. {reason}")
+
+    def check_profile_host(self, url: str) -> None:
+        """Whether the profile's credentials may go to this address, as a call would check it (spec 07 A8)."""
+        if self.profile is None:
+            return
+        try:
+            Material.of(self.profile).check_host(url)
+        except ProviderError as error:
+            self.form.add_error("authorization_profile", f"{error.message} {error.hint}")
 
     def check_structure(self) -> None:
         """For a test, what shapes the request; for Confirm, also what the model is said to be able to do."""

@@ -179,7 +179,9 @@ class Page:
 
     @property
     def offers(self) -> list[HeaderOffer]:
-        return self.structure.missing_headers(row.name for row in self.builder.headers)
+        """Headers to add with a click; no key where an authorization profile brings one."""
+        names = [row.name for row in self.builder.headers]
+        return self.structure.missing_headers(names, with_key=self.builder.profile is None)
 
     @property
     def readings(self) -> list[Reading]:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from uuid import UUID
 
 from apps.connections.origin import origin_of
 from apps.core.secrets import Secret, SecretUnreadable, fingerprint, unseal
 from apps.inference.models import TestRun
+from apps.inference.profiles import profile_authorization
 from apps.onboarding.typed_page import TypedPage
 
 
@@ -26,7 +28,10 @@ class PageSecrets(TypedPage):
 
     @cached_property
     def origin(self) -> str:
-        return origin_of(str(self.form["url"].value() or "").strip(), self.parameters)
+        """Where, and by which authorization profile, the secrets of this page go; "" while the URL names no host."""
+        return with_profile_id(
+            origin_of(str(self.form["url"].value() or "").strip(), self.parameters), self.profile.pk if self.profile else None
+        )
 
     @cached_property
     def known_secrets(self) -> dict[str, Secret]:
@@ -39,7 +44,8 @@ class PageSecrets(TypedPage):
     @property
     def connection_origin(self) -> str:
         assert self.connection  # noqa: S101 - the only caller has looked
-        return origin_of(self.connection.model.definition.url, self.connection.parameters)
+        connection = self.connection
+        return with_profile_id(origin_of(connection.model.definition.url, connection.parameters), connection.authorization_profile_id)
 
     @cached_property
     def secrets_of_run(self) -> dict[str, Secret]:
@@ -84,4 +90,10 @@ class PageSecrets(TypedPage):
         """Identifies the request that this page would send, credentials included (by fingerprint)."""
         prints = {name: fingerprint(secret, "test", workspace=str(self.workspace.pk)) for name, secret in sorted(self.secrets.items())}
         prints |= {f"{{{name}}}": value for name, value in self.parameters.items()}
+        prints |= {"authorization profile": profile_authorization(self.profile).digest} if self.profile else {}
         return self.definition.request_digest(prints)
+
+
+def with_profile_id(origin: str, profile_id: UUID | None) -> str:
+    """Another authorization profile is another place (spec 07 A8)."""
+    return f"{origin} {profile_id.hex}" if origin and profile_id else origin

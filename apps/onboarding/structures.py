@@ -67,11 +67,11 @@ class Structure:
         """The provider's own address, as an example of the path."""
         return self.setup.endpoint(self.setup.base_url, self.model_example)
 
-    def missing_headers(self, names: Iterable[str]) -> list[HeaderOffer]:
+    def missing_headers(self, names: Iterable[str], *, with_key: bool) -> list[HeaderOffer]:
         """What the provider's own API asks for and these headers do not have. Nothing is forced: a gateway may want others."""
         given = {name.lower() for name in names}
         setup = self.setup
-        offers = [HeaderOffer(setup.key_header, secret=True, lead=setup.key_prefix)]
+        offers = [HeaderOffer(setup.key_header, secret=True, lead=setup.key_prefix)] if with_key else []
         offers += [HeaderOffer(name, value) for name, value in setup.headers]
         return [offer for offer in offers if offer.name.lower() not in given]
 

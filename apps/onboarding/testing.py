@@ -9,7 +9,7 @@ from apps.core.database import release_connection
 from apps.core.http import Limits
 from apps.inference.actions import Tested, record_test
 from apps.inference.result import Result
-from apps.inference.target import Target
+from apps.inference.target import Target, with_profile
 from apps.onboarding import proposing
 from apps.onboarding.builder import Builder
 from apps.onboarding.forms import Mode
@@ -39,6 +39,7 @@ def prepare_test(request: WorkspaceRequest, page: type[Builder]) -> ReadyTest | 
         return show(request, builder, regions=("errors",), dialog="_sample_dialog", status=422, fields=fields)
     limits = Limits(first_byte=builder.model.first_byte_seconds, total=builder.model.total_seconds) if builder.model else Limits()
     target = Target(proposing.testable(builder.definition), builder.secrets, builder.parameters, limits, builder.authorization())
+    target = with_profile(target, builder.profile)
     release_connection()
     return ReadyTest(builder, target, values, raw_sample(fields))
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from apps.accounts.models import User, Workspace
-from apps.connections.models import Connection
+from apps.connections.models import AuthorizationProfile, Connection
+from apps.connections.queries import list_profiles
 from apps.core.egress import EgressRule
 from apps.external_models.actions import Origin
 from apps.external_models.definition import TEMPLATE, Definition, Feature, Modality
@@ -83,6 +84,17 @@ class TypedPage:
             modalities=tuple(modality.value for modality in Modality if self.data.get(f"modality-{modality}")),
         )
 
+    @cached_property
+    def profiles(self) -> list[AuthorizationProfile]:
+        """Those that can be chosen: the workspace's."""
+        return list(list_profiles(self.workspace))
+
+    @cached_property
+    def profile(self) -> AuthorizationProfile | None:
+        """The chosen authorization profile. One of another workspace is never found (spec 07 D2)."""
+        chosen = str(self.data.get("authorization_profile", ""))
+        return next((profile for profile in self.profiles if str(profile.pk) == chosen), None) if chosen else None
+
     @property
     def structure(self) -> str:
         """The chat format of the chosen API reference; the first where none is."""
@@ -109,10 +121,16 @@ class TypedPage:
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
+        """The `{name}`s of the URL that the connection fills in; some are the authorization profile's."""
         try:
-            return url_parameters(str(self.form["url"].value() or ""))
+            names = url_parameters(str(self.form["url"].value() or ""))
         except ProviderError:
             return ()
+        return tuple(name for name in names if name not in self.profile_names)
+
+    @property
+    def profile_names(self) -> frozenset[str]:
+        return self.profile.path_names if self.profile else frozenset()
 
     @property
     def parameter_rows(self) -> list[tuple[str, str]]:

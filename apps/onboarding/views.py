@@ -13,12 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest, actor_of
-from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed
+from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed, ProfileUnknown
 from apps.core.access import require
 from apps.core.htmx import is_fragment_request, redirect, toast
 from apps.external_models.actions import Author, EditConflict, NameTaken
 from apps.external_models.models import ExternalModel
-from apps.external_models.queries import get_model
 from apps.inference import pipeline
 from apps.inference.models import TestRun
 from apps.inference.queries import last_test
@@ -27,7 +26,7 @@ from apps.onboarding.actions import Integration, save_integration
 from apps.onboarding.builder import Builder, data_of
 from apps.onboarding.forms import Mode, VariableForm, variable_initial
 from apps.onboarding.page import Page
-from apps.onboarding.reading import first_connection, read_builder, rebuilt
+from apps.onboarding.reading import first_connection, get_editable, read_builder, rebuilt
 from apps.onboarding.sample import sample_fields
 from apps.onboarding.showing import note_refusal, show
 from apps.onboarding.slots import slots_of
@@ -47,9 +46,10 @@ def custom_new(request: WorkspaceRequest) -> HttpResponse:
 @require_GET
 @require(Permission.EDIT_MODELS)
 def custom_edit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
-    model = get_model(request.workspace, model_id)
+    model = get_editable(request, model_id)
     connection = first_connection(model)
     data = data_of(model.definition, name=model.name, parameters=connection.parameters if connection else {})
+    data["authorization_profile"] = str((connection and connection.authorization_profile_id) or "")
     data |= {"model": str(model.pk), "version": str(model.version), "creation_key": str(model.creation_key)}
     builder = Builder(data, Mode.KEEP, request.workspace, request.user, model=model, connection=connection)
     tested = replace(builder, run=last_test(model.pk, request.user))
@@ -94,6 +94,8 @@ def save(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpRespon
         builder.form.add_error("name", str(error))
     except ConnectionNameTaken as error:
         builder.form.add_error("connection_name", str(error))
+    except ProfileUnknown as error:
+        builder.form.add_error("authorization_profile", str(error))
     except KeyAlreadyUsed as error:
         blame_secret(builder, str(error))
     else:
@@ -111,6 +113,7 @@ def integration_of(builder: Builder, action: str) -> Integration:
         connection_name=" ".join(str(builder.form["connection_name"].value() or "").split()),
         tested_digest="" if action == "untested" else builder.tested_digest,
         origin=builder.model_origin,
+        authorization_profile=builder.profile,
     )
 
 
@@ -205,7 +208,7 @@ def configure(request: WorkspaceRequest) -> HttpResponse:
     """The configuration, or something of a provider's structure, was changed; `offer` adds a header that its API asks for."""
     builder = read_builder(request, Mode.KEEP, Builder)
     # The values of the last response can be picked in one of the configurations only.
-    regions = ("advice", "offers", "request", "paths", "status", *(("result",) if request.GET.get("switched") else ()))
+    regions = ("advice", "profile", "offers", "request", "paths", "status", *(("result",) if request.GET.get("switched") else ()))
     offer = next((offer for offer in Page(builder).offers if offer.name == request.POST.get("offer")), None)
     if offer is None:
         return show(request, builder, regions=regions)
