@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
+
+from django.http import Http404
 
 from apps.accounts.requests import WorkspaceRequest
 from apps.connections.models import Connection
@@ -19,7 +22,7 @@ def read_builder(request: WorkspaceRequest, mode: Mode, page: type[Builder]) -> 
     """The page as it was submitted. A model or test run of another workspace or person is not found."""
     data = {name: storable(text) for name, text in request.POST.dict().items()}  # PostgreSQL takes no U+0000
     model_id, run_id = as_uuid(data.get("model")), as_uuid(data.get("test_run"))
-    model = get_model(request.workspace, model_id) if model_id else None
+    model = get_editable(request, model_id) if model_id else None
     # With its secrets, before the model is looked for: the first click of a double click removes them once the model has them.
     runs = TestRun.objects.filter(workspace=request.workspace, created_by=request.user).prefetch_related("typed_secrets")
     run = runs.filter(pk=run_id).first() if run_id else None
@@ -34,6 +37,14 @@ def read_builder(request: WorkspaceRequest, mode: Mode, page: type[Builder]) -> 
         connection=first_connection(holder) if holder else None,
         run=run,
     )
+
+
+def get_editable(request: WorkspaceRequest, model_id: UUID) -> ExternalModel:
+    """A model of the workspace that has a body or a structure to edit; easy models have a page of their own. Raises Http404."""
+    model = get_model(request.workspace, model_id)
+    if model.easy_key:
+        raise Http404("This model is edited on another page.")
+    return model
 
 
 def made_before(request: WorkspaceRequest, data: Mapping[str, str]) -> ExternalModel | None:
