@@ -68,7 +68,13 @@ class PlaceholderForm(forms.Form):
 
     @property
     def asked_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name.startswith(("a-", "p-"))]
+        """The fields to ask with; the first has the focus, instead of what was pasted."""
+        found = [self[name] for name in self.fields if name == "server" or name.startswith(("a-", "p-"))]
+        if found:
+            for field in self.fields.values():
+                field.widget.attrs.pop("autofocus", None)
+            found[0].field.widget.attrs["autofocus"] = True
+        return found
 
     def show_instead(self, field: str, text: str) -> None:
         """Show this text in a field, in the place of what was pasted."""
@@ -132,17 +138,20 @@ class DocumentForm(PlaceholderForm):
 
     document = forms.CharField(
         label="Document",
-        required=False,
         strip=False,
         max_length=MAX_DOCUMENT,
         widget=forms.Textarea(attrs={**_CODE, "rows": 12, "autofocus": True}),
         help_text="OpenAPI 3.0 or 3.1, JSON or YAML, 2 MiB at most. References to other files are not followed.",
+        error_messages={"required": "Paste a document, or choose a file."},
     )
     file = forms.FileField(label="Or a file", required=False, help_text="It is used in the place of the text.")
     operation = forms.CharField(required=False, max_length=5000, widget=forms.HiddenInput)
-    server = forms.CharField(required=False, max_length=5000, widget=forms.HiddenInput)
 
     parsed: OpenApiDocument | None = None
+
+    def __init__(self, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files)
+        self.fields["document"].required = not files
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -156,17 +165,14 @@ class DocumentForm(PlaceholderForm):
             return data
         self.show_instead("document", text)
         if key := self.chosen:
-            self.take_operation(key, str(data.get("server", "")))
+            self.take_operation(key, str(self.data.get("server", "")))
         return data
 
     def text_of(self, data: dict[str, Any]) -> tuple[str, str]:
         """The document and the field that it came by."""
         upload = data.get("file")
         if upload is None:
-            text = str(data.get("document", ""))
-            if not text.strip() and not self.errors:
-                self.add_error("document", "Paste a document, or choose a file.")
-            return "document", text.replace("\r\n", "\n")
+            return "document", str(data.get("document", "")).replace("\r\n", "\n")
         if upload.size > MAX_DOCUMENT:
             self.add_error("file", f"The file is larger than {MAX_DOCUMENT >> 20} MiB.")
             return "file", ""

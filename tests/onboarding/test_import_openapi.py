@@ -82,7 +82,7 @@ def test_an_uploaded_document_and_the_choice_of_an_operation_and_a_server(adam: 
 
     status, html = post(adam, document=NIMBUS, operation="POST /models/{model}/answer")
     assert status == 200
-    assert "https://sandbox.nimbus.example/v1" in html
+    assert '<option value="https://sandbox.nimbus.example/v1">' in html
     assert 'value="nimbus-large"' in html
 
     answers = {"a-auth_apiKey": "nk-planted-1", "a-header_X_Tenant": "acme", "p-model": "nimbus-small", "p-api_version": "2026-03-01"}
