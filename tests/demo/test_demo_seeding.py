@@ -1,5 +1,7 @@
 """What the demo puts into its database: people of every role, two workspaces, models in every state, all through the actions."""
 
+from typing import Any
+
 import pytest
 
 from apps.accounts.models import Membership, User, Workspace
@@ -8,8 +10,9 @@ from apps.audit.models import AuditEvent
 from apps.audit.record import SYSTEM
 from apps.audit.verify import verify_chain
 from apps.catalog.models import CatalogModel, CatalogProvider
-from apps.connections.models import Connection
+from apps.connections.models import BedrockRole, Connection
 from apps.demo import people
+from apps.demo.aws import seed_bedrock, use_stand_in
 from apps.demo.seeding import fill_catalog, seed
 from apps.egress.actions import allow_egress
 from apps.external_models.models import ExternalModel
@@ -46,6 +49,8 @@ def test_a_model_in_every_state(claims: Workspace) -> None:
         "Customer letters": ("active", False, True),
         "Fraud signals": ("active", True, False),
         "Policy summariser v2": ("draft", False, False),
+        "gpt-4.1-mini": ("active", True, False),
+        "claude-haiku-4-5": ("active", True, False),
     }
     connections = {connection.name: str(connection.state) for connection in Connection.objects.filter(workspace=claims)}
     assert connections == {
@@ -54,15 +59,18 @@ def test_a_model_in_every_state(claims: Workspace) -> None:
         "Policy wording assistant": "on",
         "Customer letters": "on",
         "Fraud signals": "failing",
+        "claims-prod": "on",
+        "claims-batch": "on",
+        "claims-anthropic": "on",
     }
 
 
 def test_seeding_leaves_an_intact_audit_trail_and_no_key_in_it(claims: Workspace) -> None:
     events = AuditEvent.objects.filter(chain=str(claims.pk))
     names = list(events.values_list("event", flat=True))
-    assert names.count("model.activated") == 3
+    assert names.count("model.activated") == 5
     assert names.count("model.activated_without_test") == 1
-    assert names.count("connection.added") == 5
+    assert names.count("connection.added") == 8
     assert verify_chain(str(claims.pk)).ok
     text = str(list(events.values()))
     assert not [key for keys in DEMO_KEYS.values() for key in (keys.accepted, keys.second) if key in text]
@@ -111,3 +119,21 @@ def test_the_catalogue_is_filled_once() -> None:
     assert set(CatalogModel.objects.values_list("provider", flat=True)) == set(CatalogProvider.values)
     fill_catalog()
     assert AuditEvent.objects.filter(event="catalog.updated").count() == 1
+
+
+def test_a_bedrock_model_answers_through_a_registered_role(claims: Workspace, provider: RunningProvider, settings: Any) -> None:
+    """The demo's AWS identity is the stand-in's, unless the environment names one."""
+    settings.PATCHBAY_AWS_PRINCIPAL_ARN = ""  # put back with what use_stand_in sets
+    settings.PATCHBAY_AWS_ACCESS_KEY_ID = settings.PATCHBAY_AWS_SECRET_ACCESS_KEY = settings.PATCHBAY_AWS_ENDPOINT_URL = ""
+    settings.PATCHBAY_AWS_DEFAULT_REGION = "us-east-1"
+    owner, staff = (User.objects.get(email=person.email) for person in (people.PRIYA, people.PAT))
+    for _ in range(2):
+        use_stand_in(provider.url)
+        seed_bedrock(claims, owner, staff)
+    role = BedrockRole.objects.get(workspace=claims)
+    assert (role.state, role.decided_by) == ("registered", staff)
+    connection = Connection.objects.get(model__provider="bedrock")
+    assert (connection.state, connection.last_used_at is not None) == ("on", True)
+    settings.PATCHBAY_AWS_PRINCIPAL_ARN = "arn:aws:iam::1:user/own"
+    use_stand_in("http://elsewhere")
+    assert settings.PATCHBAY_AWS_PRINCIPAL_ARN == "arn:aws:iam::1:user/own"

@@ -14,6 +14,7 @@ from django.db import connections
 
 from apps.audit.record import SYSTEM
 from apps.demo import people
+from apps.demo.aws import seed_bedrock, use_stand_in
 from apps.demo.options import add_options
 from apps.demo.provider.server import HOST
 from apps.demo.seeding import fill_catalog, seed
@@ -73,6 +74,7 @@ def prepare(folder: Path, provider_port: int | None) -> list[tuple[str, str, str
     password = people.demo_password(folder)
     users = people.make_people(password)
     if provider_port is not None:
+        use_stand_in(f"http://{HOST}:{provider_port}")
         reason = "The demo provider of this machine"
         allow_egress(actor=SYSTEM, host=HOST, ports=[provider_port], scheme="http", reason=reason)
     fill_catalog()
@@ -80,6 +82,7 @@ def prepare(folder: Path, provider_port: int | None) -> list[tuple[str, str, str
         workspace = people.make_workspace(plan, users)
         if provider_port is not None:
             seed(workspace, users[plan.owner], f"http://{HOST}:{provider_port}")
+            seed_bedrock(workspace, users[plan.owner], users[people.PAT])
     rows = people.sign_ins(password)
     connections.close_all()
     return rows
