@@ -15,6 +15,7 @@ from apps.catalog.models import CatalogModel
 from apps.connections.actions import add_connection
 from apps.connections.models import Connection
 from apps.core.secrets import Secret
+from apps.demo.easy import seed_easy
 from apps.demo.integrations import DEMO_MODELS, DemoModel, State
 from apps.egress import rules
 from apps.external_models.actions import Author, switch_inferencing
@@ -43,6 +44,7 @@ def seed(workspace: Workspace, owner: User, provider_url: str) -> None:
     by = Author(owner, Actor("user", str(owner.pk), owner.name))
     for demo in DEMO_MODELS.get(workspace.slug, ()):
         add_demo_model(workspace, demo, by=by, provider_url=provider_url)
+    seed_easy(workspace, by, provider_url)
 
 
 def add_demo_model(workspace: Workspace, demo: DemoModel, *, by: Author, provider_url: str) -> None:
