@@ -80,7 +80,9 @@ def matches(workspace: Workspace, text: str) -> Q:
 
 def with_connections(models: QuerySet[ExternalModel]) -> QuerySet[ExternalModel]:
     """Two or three more queries whatever the number of rows: the connections, and what their state is read from."""
-    rows = ExternalModel.connections.rel.related_model.objects.select_related("authorization_profile")  # of the layer above, by its name
+    rows = ExternalModel.connections.rel.related_model._default_manager.select_related(
+        "authorization_profile"
+    )  # of the layer above, by its name
     return models.prefetch_related(Prefetch("connections", rows), "connections__secrets", "connections__authorization_profile__secrets")
 
 

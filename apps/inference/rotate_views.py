@@ -27,6 +27,7 @@ from apps.inference.queries import sample_values
 from apps.inference.result import Failure, Result
 from apps.inference.target import Target, target_of
 from apps.providers.errors import ErrorKind, ProviderError
+from apps.providers.registry import PROVIDERS
 from apps.providers.types import JsonValue
 
 PAGE = "connections/connection_rotate.html"
@@ -42,6 +43,14 @@ class ReadyCheck:
     values: Mapping[str, JsonValue]
     rules: tuple[EgressRule, ...]
 
+    async def ask(self) -> Result:
+        """The cheapest call that tells: what the provider has for it, else the model's own test."""
+        easy, definition = PROVIDERS[self.connection.model.provider].easy, self.target.definition
+        if easy is None:
+            return await pipeline.run(self.target, self.values, rules=self.rules)
+        asked = easy.check(easy.base_of(definition.url, definition.model), definition.model)
+        return await pipeline.check(self.target, asked, rules=self.rules)
+
 
 @require_http_methods(["GET", "POST"])
 @require(Permission.EDIT_MODELS)
@@ -50,7 +59,7 @@ async def rotate(request: WorkspaceRequest, model_id: UUID, connection_id: UUID)
     ready = await sync_to_async(prepare)(request, model_id, connection_id)
     if isinstance(ready, HttpResponse):
         return ready
-    result = await pipeline.run(ready.target, ready.values, rules=ready.rules)
+    result = await ready.ask()
     return await sync_to_async(finish)(request, ready, result)
 
 
@@ -95,7 +104,7 @@ def not_accepted(request: WorkspaceRequest, connection: Connection, form: Rotate
     if result.failure.kind == ErrorKind.UPSTREAM_AUTH:
         form.add_error("key", f"{result.failure.message} Nothing was changed: the stored key stays in use.")
     else:
-        unchecked = "Nothing was changed, because the new key could not be checked. To store it unchecked, use Edit."
+        unchecked = "Nothing was changed, because the new key did not pass the check. To store it all the same, use Edit."
         form.add_error(None, f"{result.failure.message} {result.failure.hint} {unchecked}")
     return show(request, connection, form)
 

@@ -99,11 +99,6 @@ def definition_of(
     )
 
 
-def base_url_of(setup: EasySetup, definition: Definition) -> str:
-    """The base URL from which the definition's endpoint was made."""
-    return definition.url.removesuffix(setup.endpoint("", definition.model))
-
-
 def known_features(row: CatalogModel | None) -> tuple[str, ...]:
     """What the catalogue says that the model can do. Every chat format streams, so that is all that is said of an unknown model."""
     if row is None or row.features is None:

@@ -23,7 +23,7 @@ from apps.external_models.queries import get_model
 from apps.inference.actions import record_refusal
 from apps.onboarding.actions import AlreadyHere, Saved, update_easy_model
 from apps.onboarding.bedrock_views import edit_bedrock
-from apps.onboarding.easy import base_url_of, easy_provider
+from apps.onboarding.easy import easy_provider
 from apps.onboarding.easy_forms import EasyEditForm
 from apps.providers.address import fill_url, url_parameters
 from apps.providers.errors import ProviderError
@@ -53,7 +53,7 @@ def easy_edit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
         raise Http404("This model is edited on another page.")
     provider, setup = easy_provider(model.provider)
     before = model.definition
-    initial = {"name": model.name, "base_url": base_url_of(setup, before), "features": list(before.features)}
+    initial = {"name": model.name, "base_url": setup.base_of(before.url, before.model), "features": list(before.features)}
     data = request.POST if request.method == "POST" else None
     form = EasyEditForm(data, setup=setup, initial=initial)
     version, status = model.version, 200

@@ -87,6 +87,10 @@ class EasySetup:
     key_help: str = ""  # where the provider's console has the key
     key_placeholder: str = ""
 
+    def base_of(self, url: str, model: str) -> str:
+        """The base URL from which the endpoint of this model was made."""
+        return url.removesuffix(self.endpoint("", model))
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:

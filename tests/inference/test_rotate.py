@@ -4,16 +4,25 @@ import json
 import threading
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from apps.audit.models import AuditEvent
+from apps.connections.actions import add_connection
 from apps.connections.models import Connection
+from apps.core.secrets import Secret
+from apps.external_models.actions import Origin, add_model
+from apps.external_models.models import IntegrationType
+from apps.onboarding.easy import definition_of
+from apps.providers.registry import PROVIDERS
 from tests.conftest import ClientFor
 from tests.inference.conftest import KEY, allow, connect, triage_definition
 from tests.support.cast import Cast
+from tests.support.easy import FIVE, WRONG, Played
+from tests.support.models import author
 from tests.support.provider import DEMO_KEYS, RunningProvider
 from tests.support.together import at_once
 
@@ -75,8 +84,29 @@ def test_a_provider_that_is_away_is_told_from_one_that_refuses(bob: Client, cast
     allow(provider)
     connection = connect(cast.harbor, cast.adam, triage_definition(f"{provider.url}/fault/503"))
     html = rotate(bob, connection, NEW).content.decode()
-    assert "could not be checked" in html
+    assert "did not pass the check" in html
     assert Connection.objects.get(pk=connection.pk).version == connection.version
+
+
+@pytest.mark.parametrize("played", FIVE, ids=lambda each: each.key)
+def test_an_easy_models_key_is_checked_by_its_providers_cheapest_call(
+    bob: Client, cast: Cast, provider: RunningProvider, played: Played
+) -> None:
+    allow(provider)
+    setup = PROVIDERS[played.key].easy
+    assert setup
+    parameters = {each.name: "harbor" for each in setup.fields}
+    definition = definition_of(PROVIDERS[played.key], setup, played.model, provider.url + played.path, features=(), modalities=())
+    origin = Origin(IntegrationType.EASY, played.key, played.model)
+    model = add_model(cast.harbor, name="Easy", definition=definition, by=author(cast.adam), creation_key=uuid4(), origin=origin)
+    secrets = {setup.key_header: Secret("sk-old-key-4711-0000")}
+    connection = add_connection(model, name="production", secrets=secrets, parameters=parameters, by=author(cast.adam))
+    assert played.refusal in rotate(bob, connection, WRONG).content.decode()
+    assert rotate(bob, connection, played.keys.accepted).status_code == 302
+    methods = {each.request.method for each in provider.recorded}
+    assert methods == ({"POST"} if played.key == "azure" else {"GET"})  # Azure has no list of what a deployment may do
+    secret = Connection.objects.get(pk=connection.pk).secrets.get()
+    assert secret.open(connection) == Secret(played.keys.accepted)
 
 
 @pytest.mark.parametrize(
