@@ -141,7 +141,7 @@ PAGES = [
     Page("connections:delete_connection", 7, one_connection),
     Page("inference:rotate_key", 6, one_connection),
     Page("connections:whose_key", 4, models),
-    Page("onboarding:custom_new", 4, models),
+    Page("onboarding:custom_new", 5, models),
     Page("onboarding:bedrock_new", 7, models),
     Page("onboarding:add_model", 4, models),
     Page("onboarding:easy_provider", 5, providers),
@@ -152,7 +152,7 @@ PAGES = [
     Page("onboarding:easy_edit", 5, easy),
     Page("onboarding:paste_curl", 4, models),
     Page("onboarding:import_openapi", 4, models),
-    Page("onboarding:custom_edit", 8, connections),
+    Page("onboarding:custom_edit", 9, connections),
 ]
 
 

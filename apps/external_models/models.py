@@ -134,6 +134,8 @@ class ExternalModel(models.Model):
         self.endpoint_host = host_of(definition.url)
         if definition.is_bedrock:  # its ID stands where others have their endpoint
             self.model_id = definition.url.removeprefix(BEDROCK_SCHEME)[:200]
+        elif self.provider == Provider.CUSTOM:
+            self.model_id = "" if definition.is_template else definition.model[:200]
         self.easy_key = easy_key(self.provider, definition) if self.is_easy else ""
 
     def rename(self, name: str) -> None:
