@@ -38,8 +38,10 @@ class SigV4Signer:
         """The headers to send. Those of a signature that `headers` has already are replaced, whoever set them."""
         auth, request_class, credentials_class = _botocore()
         given = [(name, value) for name, value in headers if name.lower() not in OWN_HEADERS]
-        signed = {name: value for name, value in given if name.lower() not in NOT_SIGNED}
-        request = request_class(method=method, url=url, headers=signed, data=body)
+        request = request_class(method=method, url=url, data=body)
+        for name, value in given:
+            if name.lower() not in NOT_SIGNED:
+                request.headers.add_header(name, value)  # one of the same name beside it, which a dict would lose
         token = self.keys.session_token.reveal() if self.keys.session_token else None
         credentials = credentials_class(self.keys.access_key, self.keys.secret_key.reveal(), token)
         auth(credentials, self.service, self.region).add_auth(request)

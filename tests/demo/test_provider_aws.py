@@ -20,6 +20,8 @@ from botocore.credentials import Credentials
 from botocore.eventstream import EventStreamBuffer
 from django.utils import timezone
 
+from apps.core.secrets import Secret
+from apps.core.sigv4 import SigningKeys, SigV4Signer
 from apps.demo.provider.aws.catalogue import FAILURES, MODELS
 from apps.demo.provider.keys import AWS_ACCESS_KEY_ID, AWS_PRINCIPAL_ARN, AWS_SECRET_ACCESS_KEY
 from tests.support.provider import RunningProvider
@@ -130,6 +132,15 @@ def test_the_token_of_one_session_does_not_fit_the_keys_of_another(aws: Aws, rol
     other = aws.as_role(RoleSessionName="another").credentials
     mixed = Credentials(role.credentials.access_key, role.credentials.secret_key, other.token)
     assert code(Aws(aws.base, mixed).call(HAIKU)) == "UnrecognizedClientException"
+
+
+def test_headers_of_one_name_are_signed_together(aws: Aws) -> None:
+    """The product's own signer, against a check that is not botocore's."""
+    url = f"{aws.base}/aws/sts/eu-west-1/"
+    signer = SigV4Signer(SigningKeys(AWS_ACCESS_KEY_ID, Secret(AWS_SECRET_ACCESS_KEY)), "eu-west-1", "sts")
+    given = [("Host", urlsplit(url).netloc), ("X-Claim", "one"), ("X-Claim", "two  of  them"), ("Content-Type", "text/plain")]
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    assert httpx.post(url, headers=signer.sign("POST", url, given, body), content=body).status_code == 200
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])

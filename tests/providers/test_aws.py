@@ -12,6 +12,7 @@ from apps.providers.aws import (
     Operation,
     Service,
     base_url,
+    converse_starting_point,
     family_of,
     find_region,
     invoke_path,
@@ -22,7 +23,6 @@ from apps.providers.aws import (
     session_name,
     session_policy,
     speaks_converse,
-    starting_point,
     trust_policy,
 )
 from apps.providers.aws.families import FAMILIES
@@ -277,27 +277,22 @@ def test_known_chat_models_speak_converse(model_id: str, converse: bool) -> None
 
 
 def test_every_starting_point_is_a_body_that_parses_with_paths_that_compile() -> None:
-    points = [starting_point(family.prefixes[0], system_prompt=True) for family in FAMILIES]
-    points += [family.invoke for family in FAMILIES]
-    for point in filter(None, points):
+    points = [family.invoke for family in FAMILIES if family.invoke]
+    for point in [*points, converse_starting_point(), converse_starting_point(system_prompt=True)]:
         assert "{{prompt}}" in point.body
         parse_template(point.body)
         for path in filter(None, (point.output, point.input_tokens, point.output_tokens)):
             compile_path(path)
 
 
-def test_a_system_prompt_is_only_sent_to_models_that_take_one() -> None:
-    """Bedrock refuses it for the others."""
-    claude, titan = starting_point(HAIKU, system_prompt=True), starting_point("amazon.titan-text-express-v1", system_prompt=True)
-    assert claude is not None
-    assert titan is not None
-    assert "{{system_prompt}}" in claude.body
-    assert "{{system_prompt}}" not in titan.body
+def test_an_empty_system_prompt_is_not_sent() -> None:
+    """Bedrock refuses it, so the body has one only where the model's variable is on."""
+    assert "{{system_prompt}}" in converse_starting_point(system_prompt=True).body
+    assert "system" not in converse_starting_point().body
 
 
 def test_unknown_models_have_no_family() -> None:
     assert family_of("acme.model-v1") is None
-    assert starting_point("acme.model-v1") is None
 
 
 def test_the_model_is_one_step_of_the_path() -> None:

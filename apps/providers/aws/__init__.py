@@ -2,7 +2,6 @@
 
 from apps.providers.aws.errors import AwsError, explain_bedrock_error
 from apps.providers.aws.families import (
-    LIST_PATH,
     Family,
     Operation,
     StartingPoint,
@@ -10,16 +9,14 @@ from apps.providers.aws.families import (
     family_of,
     invoke_path,
     speaks_converse,
-    starting_point,
 )
 from apps.providers.aws.model_ids import ModelKind, ModelReference, reduce_model_id
-from apps.providers.aws.policies import empty_policy, list_policy, permission_policy, session_policy, trust_policy
+from apps.providers.aws.policies import empty_policy, permission_policy, session_policy, trust_policy
 from apps.providers.aws.regions import REGIONS, Region, Service, base_url, find_region, region_choices
 from apps.providers.aws.roles import RoleArn, is_role_arn, parse_role_arn, session_name
 from apps.providers.aws.sts import AssumedCredentials, assume_role_body, read_assume_role
 
 __all__ = [
-    "LIST_PATH",
     "REGIONS",
     "AssumedCredentials",
     "AwsError",
@@ -40,7 +37,6 @@ __all__ = [
     "find_region",
     "invoke_path",
     "is_role_arn",
-    "list_policy",
     "parse_role_arn",
     "permission_policy",
     "read_assume_role",
@@ -49,6 +45,5 @@ __all__ = [
     "session_name",
     "session_policy",
     "speaks_converse",
-    "starting_point",
     "trust_policy",
 ]

@@ -34,7 +34,6 @@ class Family:
     prefixes: tuple[str, ...]
     invoke: StartingPoint | None = None
     converse: bool = True
-    system: bool = True  # whether Converse takes a system prompt for it
 
 
 _SYSTEM = '  "system": [{ "text": "{{system_prompt}}" }],\n'
@@ -101,11 +100,10 @@ FAMILIES: Final = (
     Family("Amazon Nova", ("amazon.nova",), _NOVA),
     Family("Amazon Nova images, video and speech", ("amazon.nova-canvas", "amazon.nova-reel", "amazon.nova-sonic"), converse=False),
     Family("Amazon Nova embeddings", ("amazon.nova-2-multimodal-embeddings",), converse=False),
-    Family("Amazon Titan Text", ("amazon.titan-text", "amazon.titan-tg1"), _TITAN, system=False),
+    Family("Amazon Titan Text", ("amazon.titan-text", "amazon.titan-tg1"), _TITAN),
     Family("Amazon Titan embeddings and images", ("amazon.titan-embed", "amazon.titan-image"), converse=False),
     Family("Meta Llama", ("meta.llama",), _LLAMA),
     Family("Mistral", ("mistral.",), _MISTRAL),
-    Family("Mistral 7B and Mixtral", ("mistral.mistral-7b", "mistral.mixtral"), _MISTRAL, system=False),
     Family("Mistral Pixtral", ("mistral.pixtral",), _OPENAI_LIKE),
     Family("Cohere Command R", ("cohere.command-r",), _COMMAND_R),
     Family("Cohere Command", ("cohere.command",), _COMMAND, converse=False),
@@ -135,14 +133,6 @@ def speaks_converse(model_id: str) -> bool:
     return family is not None and family.converse
 
 
-def starting_point(model_id: str, *, system_prompt: bool = False) -> StartingPoint | None:
-    """The body and paths to fill in for a known family, with Converse where the model speaks it; None for an unknown one."""
-    family = family_of(model_id)
-    if family is None:
-        return None
-    return converse_starting_point(system_prompt=system_prompt and family.system) if family.converse else family.invoke
-
-
 def converse_starting_point(*, system_prompt: bool = False) -> StartingPoint:
     """Converse's body. Bedrock refuses an empty system prompt, so it is in the body only where the model has that variable on."""
     body = _CONVERSE.format(system=_SYSTEM if system_prompt else "")
@@ -152,6 +142,3 @@ def converse_starting_point(*, system_prompt: bool = False) -> StartingPoint:
 def invoke_path(model_id: str, operation: Operation) -> str:
     """/model/<ID>/converse. The ID is one path step: colons and, in an ARN, slashes are percent-encoded."""
     return f"/model/{quote(model_id, safe='')}/{operation}"
-
-
-LIST_PATH: Final = "/foundation-models"

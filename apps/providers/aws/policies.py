@@ -40,11 +40,6 @@ def session_policy(model: ModelReference, *, region: str, role: RoleArn) -> str:
     return json.dumps({"Version": VERSION, "Statement": statements}, separators=(",", ":"))
 
 
-def list_policy() -> str:
-    """A session that may only list the region's models: for the check whether a model is offered."""
-    return json.dumps({"Version": VERSION, "Statement": [{"Effect": "Allow", "Action": [LIST], "Resource": "*"}]}, separators=(",", ":"))
-
-
 def empty_policy() -> str:
     """A session that may do nothing: for trying whether a role lets somebody in."""
     return json.dumps({"Version": VERSION, "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}, separators=(",", ":"))

@@ -54,7 +54,7 @@ def string_to_sign(request: Request, signed: list[str], date: str, scope: Scope)
 
 def canonical_request(request: Request, signed: list[str]) -> str:
     """The six parts of the request. Every step of the path is encoded once more: only S3 signs the path as it is sent."""
-    values = (" ".join(" ".join(value.split()) for key, value in request.headers if key == name) for name in signed)
+    values = (",".join(" ".join(value.split()) for key, value in request.headers if key == name) for name in signed)
     headers = "".join(f"{name}:{value}\n" for name, value in zip(signed, values, strict=True))
     payload = hashlib.sha256(request.body).hexdigest()
     path = "/".join(quote(step, safe="~") for step in _normalized(request.path).split("/"))
