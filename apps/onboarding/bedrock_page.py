@@ -27,9 +27,19 @@ from apps.providers.aws import (
     trust_policy,
 )
 from apps.providers.chat_wire import ChatWire
+from apps.providers.errors import ErrorKind, Stage
 from apps.providers.registry import get_chat_format
 
 MAX_KNOWN_ROLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of a test. `state` is ok, bad, or wait: not come to."""
+
+    state: str
+    title: str
+    note: str
 
 
 @dataclass
@@ -62,6 +72,15 @@ class BedrockPage(BedrockBuilder):
         return trust_policy(self.principal or "(the deployment has no principal yet)", self.external_id)
 
     # Model details
+
+    @property
+    def reading_note(self) -> str:
+        """What was made of the model ID."""
+        if self.reference is None:
+            return ""
+        note, model_id = self.reference.note, self.reference.model_id
+        as_typed = str(self.data.get("model_id", "")).strip() == model_id
+        return note if as_typed or model_id in note else note.replace("Read as ", f"Read as {model_id}, ", 1)
 
     @property
     def reading_problem(self) -> str:
@@ -101,3 +120,41 @@ class BedrockPage(BedrockBuilder):
             values = [shorten(self.result.output), count_text(self.result.input_tokens), count_text(self.result.output_tokens)]
         paths = (point.output, point.input_tokens, point.output_tokens)
         return [Reading(label, path, value) for label, path, value in zip(LABELS.values(), paths, values, strict=True)]
+
+    # The last test
+
+    @property
+    def checks(self) -> list[Check]:
+        """How far a test that failed came; nothing for one that passed, or that did not get as far as AWS."""
+        failure = self.result.failure if self.result else None
+        if failure is None or not (self.result and (self.result.sent or failure.stage == Stage.AUTHORIZE.label)):
+            return []
+        registered = failure.kind != ErrorKind.ROLE_NOT_REGISTERED
+        assumed = failure.stage != Stage.AUTHORIZE.label
+        return [
+            Check("ok" if registered else "bad", "Role is registered", "With Patchbay's platform staff"),
+            Check(
+                "ok" if assumed else "bad" if registered else "wait",
+                "Assumed your role" if assumed else "Could not assume your role" if registered else "Assume your role",
+                f"sts:AssumeRole in {self.parameters['sts_region']}",
+            ),
+            Check(
+                "bad" if assumed else "wait",
+                "Could not invoke the model" if assumed else "Invoke the model",
+                f"bedrock:InvokeModel on {self.model_id} in {self.parameters['region']}",
+            ),
+        ]
+
+    @property
+    def checks_passed(self) -> int:
+        return sum(check.state == "ok" for check in self.checks)
+
+    @property
+    def remedy(self) -> str:
+        """The policy that the failure's advice speaks of, ready to paste; "" where it speaks of none."""
+        failure = self.result.failure if self.result else None
+        if failure is None or not self.checks:
+            return ""
+        if failure.stage == Stage.AUTHORIZE.label:
+            return self.trust_policy if "trust policy" in failure.hint else ""
+        return permission_policy() if "permission policy" in failure.hint else ""

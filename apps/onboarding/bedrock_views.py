@@ -3,19 +3,28 @@
 from dataclasses import replace
 from uuid import uuid4
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import Permission
-from apps.accounts.requests import WorkspaceRequest
+from apps.accounts.requests import WorkspaceRequest, actor_of
+from apps.connections.actions import request_registration
+from apps.connections.bedrock import RoleCheck
+from apps.connections.bedrock_parameters import ROLE, STS_REGION, problems_with
+from apps.connections.models import BedrockRole, RoleState
 from apps.core.access import require
+from apps.core.database import release_connection
+from apps.core.htmx import toast
+from apps.external_models.actions import Author
 from apps.external_models.models import ExternalModel
 from apps.inference.queries import last_test
+from apps.inference.role_checks import Trial, plan_trial, try_role
 from apps.onboarding.bedrock_builder import bedrock_data
 from apps.onboarding.bedrock_page import BedrockPage
 from apps.onboarding.forms import Mode
-from apps.onboarding.reading import first_connection, read_builder, rebuilt
+from apps.onboarding.reading import first_connection, read_builder
 from apps.onboarding.showing import show
 from apps.providers.aws import REGIONS
 
@@ -41,14 +50,20 @@ def edit_bedrock(request: WorkspaceRequest, model: ExternalModel) -> HttpRespons
     return show(request, page if tested.has_unsaved_secrets else tested)
 
 
+def read_page(request: WorkspaceRequest) -> BedrockPage:
+    page = read_builder(request, Mode.KEEP, BedrockPage)
+    assert isinstance(page, BedrockPage)  # noqa: S101 - the reader makes what it is asked for
+    return page
+
+
 @require_POST
 @require(Permission.EDIT_MODELS)
 def bedrock_model(request: WorkspaceRequest) -> HttpResponse:
     """The model ID was typed: say what was made of it, and fill in what its family takes. `use_region` takes the ARN's region over."""
-    page = read_builder(request, Mode.KEEP, BedrockPage)
+    page = read_page(request)
     region = request.POST.get("use_region", "")
     if region in REGIONS:
-        page = rebuilt(page, {**page.data, "region": region})
+        page = replace(page, data={**page.data, "region": region})
     return show(request, page, regions=CHANGED)
 
 
@@ -56,11 +71,53 @@ def bedrock_model(request: WorkspaceRequest) -> HttpResponse:
 @require(Permission.EDIT_MODELS)
 def bedrock_role(request: WorkspaceRequest) -> HttpResponse:
     """Another role was typed, or somebody looks whether staff have decided: show how its registration stands."""
-    return show(request, read_builder(request, Mode.KEEP, BedrockPage), regions=("role",))
+    return show(request, read_page(request), regions=("role",))
 
 
 @require_POST
 @require(Permission.EDIT_MODELS)
-def bedrock_register(request: WorkspaceRequest) -> HttpResponse:
-    """Ask for the role's registration."""
-    return show(request, read_builder(request, Mode.KEEP, BedrockPage), regions=("role",))
+async def bedrock_register(request: WorkspaceRequest) -> HttpResponse:
+    """Ask for the typed role's registration. AWS is asked first whether the role is sound, outside of any transaction."""
+    ready = await sync_to_async(prepare_registration)(request)
+    if isinstance(ready, HttpResponse):
+        return ready
+    page, trial = ready
+    check = await try_role(trial, rules=page.rules)
+    return await sync_to_async(finish_registration)(request, page, check)
+
+
+def prepare_registration(request: WorkspaceRequest) -> tuple[BedrockPage, Trial] | HttpResponse:
+    page = read_page(request)
+    problems = problems_with(page.parameters, None)
+    for name in (ROLE, STS_REGION):
+        if name in problems:
+            page.form.add_error(name, problems[name])
+    if page.form.errors:
+        return show(request, page, regions=("errors", "role"), status=422)
+    if page.role and page.role.is_registered:
+        return show(request, page, regions=("errors", "role"))
+    trial = plan_trial(request.workspace, role_arn=page.parameters[ROLE], sts_region=page.parameters[STS_REGION])
+    release_connection()
+    return page, trial
+
+
+def finish_registration(request: WorkspaceRequest, page: BedrockPage, check: RoleCheck) -> HttpResponse:
+    role = request_registration(
+        request.workspace,
+        role_arn=page.parameters[ROLE],
+        sts_region=page.parameters[STS_REGION],
+        check=check,
+        automatic=settings.PATCHBAY_AWS_AUTO_REGISTER_ROLES,
+        by=Author(request.user, actor_of(request)),
+    )
+    say_registration(request, role)
+    return show(request, replace(page, mode=Mode.KEEP), regions=("errors", "role"))
+
+
+def say_registration(request: WorkspaceRequest, role: BedrockRole) -> None:
+    if role.state == RoleState.REFUSED:
+        toast(request, "The registration was refused", level="error", detail=role.reason)
+    elif role.is_registered:
+        toast(request, "The role is registered", detail="It can be used from now on.")
+    else:
+        toast(request, "The registration is requested", detail="Platform staff decide. The model can be saved as a draft until then.")
