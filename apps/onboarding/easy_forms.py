@@ -15,6 +15,7 @@ from apps.providers.errors import ProviderError
 MAX_KEY = 20_000  # characters; what a header takes is checked besides
 MAX_FIELD = 500
 KEPT = "Kept, leave empty to use it"
+KEPT_REFUSED = "Kept for Save anyway"
 
 
 class BaseUrlField(forms.CharField):
@@ -67,8 +68,9 @@ class EasyForm(forms.Form):
             help_text=f"{setup.key_help} Encrypted before it is stored, and never shown again.".strip(),
             error_messages={"required": "Enter the API key."},
         )
+        needed = self.needed(str((data if data is not None else self.initial).get("base_url") or ""))
         for field in setup.fields:
-            self.fields[f"p-{field.name}"] = parameter_field(field)
+            self.fields[f"p-{field.name}"] = parameter_field(field, required=field.name in needed)
             self.initial.setdefault(f"p-{field.name}", field.initial)
         self.fields["base_url"] = BaseUrlField(setup)
         sent = f"after “{setup.key_prefix.strip()}”" if setup.key_prefix else "as it is"
@@ -76,9 +78,16 @@ class EasyForm(forms.Form):
             "base_url"
         ].help_text = f"For a proxy or a regional host. Egress rules apply. The key is sent in the header {setup.key_header}, {sent}."
 
-    def keep_key(self) -> None:
+    def keep_key(self, *, refused: bool) -> None:
         """The key is sealed for the next submit, so its field may stay empty."""
-        self.fields["key"].widget.attrs["placeholder"] = KEPT
+        self.fields["key"].widget.attrs["placeholder"] = KEPT_REFUSED if refused else KEPT
+
+    def needed(self, base_url: str) -> tuple[str, ...]:
+        """The parameters that the address has with this base URL; none for one that is no address."""
+        try:
+            return url_parameters(self.setup.endpoint(base_url, "m"))
+        except ProviderError:
+            return ()
 
     def clean_name(self) -> str:
         try:
@@ -95,27 +104,19 @@ class EasyForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if base_url := data.get("base_url"):
-            self.check_parameters(self.setup.endpoint(base_url, "m"), data)
+            self.check_parameters(base_url, data)
         return data
 
-    def check_parameters(self, url: str, data: dict[str, Any]) -> None:
-        """Each field that the address needs is there, and can stand in its place (spec 07 C2)."""
-        try:
-            needed = url_parameters(url)
-        except ProviderError as error:
-            self.add_error("base_url", f"{error.message} {error.hint}".strip())
-            return
-        for field in self.setup.fields:
-            place, value = f"p-{field.name}", data.get(f"p-{field.name}", "")
-            if field.name not in needed or place in self.errors:
-                continue
-            if not value:
-                self.add_error(place, f"Enter the {field.label[:1].lower()}{field.label[1:]}.")
+    def check_parameters(self, base_url: str, data: dict[str, Any]) -> None:
+        """Each value can stand in its place of the address (spec 07 C2)."""
+        url, needed = self.setup.endpoint(base_url, "m"), self.needed(base_url)
+        for name in needed:
+            if not (value := data.get(f"p-{name}")):
                 continue
             try:
-                fill_url(url, dict.fromkeys(needed, "x") | {field.name: value})
+                fill_url(url, dict.fromkeys(needed, "x") | {name: value})
             except ProviderError as error:
-                self.add_error(place, f"{error.message} {error.hint}".strip())
+                self.add_error(f"p-{name}", f"{error.message} {error.hint}".strip())
 
 
 def check_key(key: str) -> None:
@@ -128,11 +129,12 @@ def check_key(key: str) -> None:
         raise forms.ValidationError(str(error)) from error
 
 
-def parameter_field(field: CredentialField) -> forms.CharField:
-    """Required only where the address needs it, which depends on the base URL."""
+def parameter_field(field: CredentialField, *, required: bool) -> forms.CharField:
     attrs = {"class": "mono", "placeholder": field.placeholder, "spellcheck": "false", "autocomplete": "off"}
+    missing = {"required": f"Enter the {field.label if field.label[1:2].isupper() else field.label[:1].lower() + field.label[1:]}."}
+    widget = forms.TextInput(attrs=attrs)
     return forms.CharField(
-        label=field.label, required=False, max_length=MAX_FIELD, help_text=field.help, widget=forms.TextInput(attrs=attrs)
+        label=field.label, required=required, max_length=MAX_FIELD, help_text=field.help, widget=widget, error_messages=missing
     )
 
 

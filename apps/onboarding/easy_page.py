@@ -141,7 +141,7 @@ class EasyPage:
     def adopt(self, run: TestRun) -> None:
         """This run holds the key from now on: the page names it, and the field may stay empty."""
         self.run = run
-        self.form.keep_key()
+        self.form.keep_key(refused="key" in self.form.errors)
 
     @property
     def secrets(self) -> dict[str, Secret]:

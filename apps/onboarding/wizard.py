@@ -174,6 +174,7 @@ def choose_model(request: WorkspaceRequest, provider: str) -> HttpResponse:
         "page": page,
         "hidden": query,
         "error": error,
+        "lede": "Name the model as its provider does." if is_typed else "Prices are per million tokens, from the built-in price list.",
     }
     partial = "options" if request.headers.get("HX-Target") == "model-options" else "dialog"
     return show_step(request, "onboarding/easy_model.html", "model", context, status=422 if error else 200, partial=partial)
