@@ -26,6 +26,7 @@ from apps.core.egress import EgressRule, check_url
 from apps.core.endpoint import Endpoint, parse_url
 from apps.core.headers import TOKEN, check_header_name, check_header_value
 from apps.core.outbound import Failure, OutboundError
+from apps.core.redaction import register
 from apps.core.secrets import Secret
 
 __all__ = [
@@ -173,7 +174,9 @@ def _fill(text: str, fillings: Sequence[Filling]) -> str:
     """Put each secret in the place of its marker. What a server repeats of it is masked: both forms are registered for redaction."""
     for filling in fillings:
         if filling.marker in text:
-            text = text.replace(filling.marker, _written(filling.secret.reveal(), filling.encoding))
+            written = _written(filling.secret.reveal(), filling.encoding)
+            register(written)  # a server that quotes the body inside JSON escapes it once more
+            text = text.replace(filling.marker, written)
     return text
 
 

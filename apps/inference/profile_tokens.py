@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apps.connections.profile_types import ProfileType
 from apps.core.egress import EgressRule
-from apps.core.http import Filling, Limits, OutboundError, send
+from apps.core.http import Failure, Filling, Limits, OutboundError, send
 from apps.core.secrets import Secret, call_secrets, redact
 from apps.inference.oauth_requests import Granted, client_credentials_request, read_grant, refresh_request
 from apps.inference.profile_material import Material, not_configured
@@ -26,6 +26,8 @@ from apps.providers.types import Request, Response
 LIMITS = Limits(connect=5.0, first_byte=10.0, total=10.0, body_bytes=64 * 1024)
 POLL = 0.1  # seconds between two looks at what another process is doing
 NO_REFRESH = "There is no token any more, and none to renew it with. Press Test and allow access at the provider again."
+CHECK_URL = "Check the token URL of the authorization profile, and whether the server is well."
+ABOUT_MODELS = frozenset({Failure.RESPONSE_TOO_LARGE, Failure.TIMEOUT, Failure.FIRST_BYTE_TIMEOUT})  # whose hints are about models
 MAX_KEPT = 10_000  # tokens; beyond it the copies start anew
 
 
@@ -143,7 +145,8 @@ async def exchange(request: Request[Secret], rules: Sequence[EgressRule]) -> Gra
             return read_grant(Response(answer.status, answer.headers, answer.body), asked_at=asked_at)
         except OutboundError as error:
             message = f"The token could not be fetched. {error.message}"
-            raise ProviderError(ErrorKind.TOKEN_FAILED, redact(message), redact(error.hint), retryable=error.retryable) from error
+            hint = CHECK_URL if error.code in ABOUT_MODELS else error.hint
+            raise ProviderError(ErrorKind.TOKEN_FAILED, redact(message), redact(hint), retryable=error.retryable) from error
         except ProviderError as error:
             error.provider_message, error.message = redact(error.provider_message), redact(error.message)
             raise

@@ -7,13 +7,13 @@ from urllib.parse import unquote
 
 from apps.demo.provider.aws import bedrock, sts
 from apps.demo.provider.connection import Connection
-from apps.demo.provider.dialects import anthropic, azure, cohere, echo, gemini, index, openai, triage
+from apps.demo.provider.dialects import anthropic, azure, cohere, echo, gemini, index, oauth, openai, triage
 from apps.demo.provider.faults import Call, find_fault, split_fault
 from apps.demo.provider.messages import Dialect, Refusal, Reply, Request, json_reply
 
 HOST = "127.0.0.1"  # never any other: the keys are public
 AWS = (sts.DIALECT, bedrock.RUNTIME, bedrock.CONTROL)
-DIALECTS = (*(module.DIALECT for module in (openai, azure, anthropic, gemini, cohere, triage, echo)), *AWS)
+DIALECTS = (*(module.DIALECT for module in (openai, azure, anthropic, gemini, cohere, triage, oauth, echo)), *AWS)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,8 @@ ENDPOINTS: list[Json] = [
     "POST /aws/bedrock-runtime/{region}/model/{modelId}/converse, converse-stream, invoke or invoke-with-response-stream",
     "GET /aws/bedrock/{region}/foundation-models",
     "POST /triage/v3/assess",
+    "GET /oauth/authorize, POST /oauth/token, /oauth/life/{seconds}/token, /oauth/revoke",
+    "POST /oauth/v1/assess",
     "any /echo",
     "any /fault/{fault}/{one of the above}",
 ]
