@@ -64,7 +64,7 @@ def _request(call: CurlCall, marks: Marks, looks_secret: LooksSecret, command: C
         notes=(*address.notes, *headers.notes, *body.notes),
         needs_profile=address.needs_profile,
     )
-    pasted = (*headers.secrets, *address.secrets)
+    pasted = (*headers.secrets, *address.secrets, *body.secrets)
     return replace(request, questions=_once(request.questions), secrets=tuple(dict.fromkeys(pasted)))
 
 
@@ -124,6 +124,8 @@ class _Headers:
         known = next((header for header in self.found if header.name.lower() == name.lower()), None)
         if name.lower() in _DROPPED or name.lower().startswith("proxy-"):
             self.notes.append(f"The header {name} is left out: the connection sets it by itself.")
+        elif name.lower() == "accept" and "event-stream" in value:
+            self.notes.append("The header Accept asks for a stream and is left out: the integration reads one JSON answer.")
         elif self.looks_secret(name):
             self.add_secret(name, value, known)
         elif known is None:

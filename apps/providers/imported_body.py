@@ -1,14 +1,19 @@
 """The body of an imported request: read as JSON, its message replaced by placeholders, streaming switched off, and its paths known."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from apps.providers.body_template import read_json, write_template
 from apps.providers.imported import NO_PATHS, ImportRefused, Question, ReadingPaths, Replacement
 from apps.providers.known_calls import reading_paths, without_streaming
 from apps.providers.message_text import recognize
-from apps.providers.placeholders import MARKED, WHOLE, Marks
+from apps.providers.placeholders import MARKED, WHOLE, Marks, is_no_credential
 from apps.providers.types import JsonValue
+
+_CREDENTIAL_MEMBER = re.compile(
+    r"(?:[a-z]+[_-])?(?:api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret|password|authorization)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class ImportedBody:
     paths: ReadingPaths = NO_PATHS
     questions: tuple[Question, ...] = ()
     notes: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def read_body(text: str | None, url: str, marks: Marks) -> ImportedBody:
@@ -34,17 +40,18 @@ def read_body(text: str | None, url: str, marks: Marks) -> ImportedBody:
     except ValueError as problem:
         return _unreadable(text, url, names, marks, problem)
     found = import_body(_marked(value, names), url, marks)
-    return ImportedBody(found.url, found.template, found.literal, found.replacements, found.paths, found.questions, (*mended, *found.notes))
+    return replace(found, notes=(*mended, *found.notes))
 
 
 def import_body(value: JsonValue, url: str, marks: Marks) -> ImportedBody:
     """A body that is JSON already; strings in it may hold marks."""
     plain = without_streaming(url, value)
-    recognized = recognize(plain.body)
+    emptied = without_credentials(plain.body)
+    recognized = recognize(emptied.body)
     asker = _Asker(marks)
     body = asker.filled(recognized.body)
-    literal = _Asker(marks).filled(plain.body)
-    notes = plain.notes
+    literal = _Asker(marks).filled(emptied.body)
+    notes = (*plain.notes, *emptied.notes)
     replacements = tuple(Replacement(marks.unmarked(old.text), old.placeholder) for old in recognized.replacements)
     if not replacements:
         notes = (*notes, "No message text was recognized in the body. Put {{prompt}} where the prompt goes.")
@@ -56,6 +63,7 @@ def import_body(value: JsonValue, url: str, marks: Marks) -> ImportedBody:
         reading_paths(plain.url, plain.body),
         tuple(asker.questions.values()),
         notes,
+        emptied.secrets,
     )
 
 
@@ -89,6 +97,38 @@ def _unreadable(text: str, url: str, names: dict[str, str], marks: Marks, proble
     if "=" in text.partition("{")[0] and not text.lstrip().startswith(("{", "[", '"')):
         raise ImportRefused("The body is form data (name=value), and a custom integration sends JSON.")
     raise ImportRefused(f"The body is not JSON: {problem}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """A body without credentials, a note on each, and the values that were taken out."""
+
+    body: JsonValue
+    notes: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def without_credentials(value: JsonValue) -> Emptied:
+    """The body with members like “api_key” left empty: a definition's body is stored in the open."""
+    found: dict[str, str] = {}
+
+    def emptied(value: JsonValue) -> JsonValue:
+        if isinstance(value, list):
+            return [emptied(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        secret = {name: str(member) for name, member in value.items() if _is_credential(name, member)}
+        found.update(secret)
+        return {name: "" if name in secret else emptied(member) for name, member in value.items()}
+
+    body = emptied(value)
+    notes = (f"The value of “{name}” is left out: a body is stored in the open. Send a key as a header." for name in found)
+    known = (secret for secret in found.values() if not MARKED.search(secret) and not is_no_credential(secret))
+    return Emptied(body, tuple(notes), tuple(known))
+
+
+def _is_credential(name: str, member: JsonValue) -> bool:
+    return _CREDENTIAL_MEMBER.fullmatch(name) is not None and isinstance(member, str) and bool(member)
 
 
 class _Asker:

@@ -18,10 +18,12 @@ _YOUR = r"(?<![A-Za-z0-9])(?:(?:YOUR|Your|your)[_-][A-Za-z0-9_-]*[A-Za-z0-9]|You
 IN_ADDRESS = re.compile(rf"{_POSTMAN}|{_ANGLE}|{_YOUR}|\$?\{{[A-Za-z_][\w .-]{{0,62}}\}}")
 IN_HEADER = re.compile(f"{_POSTMAN}|{_ANGLE}")
 WHOLE = re.compile(f"{_POSTMAN}|{_ANGLE}|{_YOUR}")
-# A credential that is none: dots or stars for the rest of it, a name in capitals, `sk-xxxx`.
+# A credential that is none: a name in capitals, or dots, stars or crosses for most of it (`sk-...`, `hf_xxxxxxxx`). A key that merely
+# contains such signs is a key: what is taken for a stand-in is shown on the page.
 _NO_CREDENTIAL = re.compile(
-    rf"{_POSTMAN}|{_ANGLE}|\{{[A-Za-z_][\w .-]*\}}|\[[A-Za-z][\w .-]*\]|{_YOUR}|.*(?:\.\.\.|…|\*\*\*|xxxx|XXXX).*"
-    r"|(?=[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD))[A-Z][A-Z0-9_]*"
+    rf"{_POSTMAN}|{_ANGLE}|\{{[A-Za-z_][\w .-]*\}}|\[[A-Za-z][\w .-]*\]|{_YOUR}"
+    r"|(?:[A-Za-z0-9]{1,8}[-_]){0,3}[A-Za-z0-9]{0,6}(?:\.{3,}|…+|\*{3,}|•{3,}|(?:[xX]{4,}[-_]?)+)[A-Za-z0-9]{0,6}"
+    r"|(?:[A-Z][A-Z0-9]*_)*(?:KEY|APIKEY|TOKEN|SECRET|PASSWORD)(?:_[A-Z0-9]+)*"
 )
 
 

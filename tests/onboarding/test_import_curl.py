@@ -138,6 +138,7 @@ def test_a_refused_command_stays_in_its_box(adam: Client, text: str, said: str) 
         f'curl http://a -H "Authorization: Bearer {PLANTED}" -d \'{{"model": "<model>"}}\'',
         f'curl http://a -H \'Authorization: Bearer {PLANTED[:9]}\'"{PLANTED[9:]}" -d \'{{"model": "<model>"}}\'',
         f"curl 'http://{{host}}/' -u {PLANTED}:",
+        f'curl http://a -d \'{{"model": "<model>", "api_key": "{PLANTED}"}}\'',
     ],
 )
 def test_a_key_never_comes_back(adam: Client, text: str) -> None:

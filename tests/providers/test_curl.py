@@ -137,6 +137,27 @@ def test_a_key_and_what_only_stands_in_for_one(header: str, name: str, prefix: s
     assert all(question.secret and question.header == name for question in request.questions)
 
 
+@pytest.mark.parametrize("key", ["sk-abXXXXcdefghijklmnop", "AKIAKEYTOKEN1234", "abc...defghijklmnop", "sk_live_4eC39HqLyjWDarjtT1zdp7dc"])
+def test_a_key_that_only_looks_a_little_like_a_stand_in_is_a_key(key: str) -> None:
+    request = imported(f"curl {URL} -H 'X-Api-Key: {key}'")
+    assert request.questions == ()
+    assert request.secrets == (key,)
+
+
+def test_a_key_in_the_body_is_not_taken_over() -> None:
+    """A definition's body is stored in the open (07 A1)."""
+    request = imported(f"""curl {URL} -d '{{"prompt": "Hi", "auth": {{"api_key": "sk-planted"}}, "max_tokens": 5}}'""")
+    assert sent(request) == {"prompt": "Hi", "auth": {"api_key": ""}, "max_tokens": 5}
+    assert any("“api_key”" in note for note in request.notes)
+    assert "sk-planted" not in request.body + request.literal_body
+
+
+def test_no_stream_is_asked_for() -> None:
+    request = imported(f'curl {URL} -N -H \'Accept: text/event-stream\' -d \'{{"stream": true, "prompt": "Hi"}}\'')
+    assert request.headers == ()
+    assert sent(request) == {"stream": False, "prompt": "Hi"}
+
+
 def test_an_answer_stands_where_the_placeholder_stood() -> None:
     request = imported(f"curl {URL} -H 'Authorization: Token token=<key>' -H \"X-Org: org-$ORG\"", key="abc", ORG="7")
     assert headers(request) == {"Authorization": "Token token=abc", "X-Org": "org-7"}
