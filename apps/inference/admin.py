@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import async_to_sync
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -107,5 +108,7 @@ class BedrockRoleAdmin(BaseRoleAdmin):
             "opts": self.model._meta,
             "role": role,
             "form": form,
+            # The admin's own rows for a plain form; its types know model forms only.
+            "adminform": AdminForm(form, [(None, {"fields": list(form.fields)})], {}),  # type: ignore[arg-type]
         }
         return TemplateResponse(request, "admin/bedrock/decide.html", context, status=422 if form.errors else 200)
