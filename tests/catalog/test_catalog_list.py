@@ -123,8 +123,16 @@ def test_a_retired_model_cannot_be_connected(alice: Client) -> None:
 def test_connect_leads_to_the_wizard_with_the_model_chosen(alice: Client) -> None:
     some()
     found = page(alice)
-    assert found.link("Connect Claude Opus 5.5 of Anthropic").endswith("?model=claude-opus-5-5")
-    assert found.link("Connect Claude Opus 5.5 (EU) of Amazon Bedrock").endswith("?model=eu.anthropic.claude-opus-5-5")
+    easy = reverse("onboarding:easy_credentials", args=["harbor", "anthropic"])
+    assert found.link("Connect Claude Opus 5.5 of Anthropic") == f"{easy}?model=claude-opus-5-5"
+    bedrock = reverse("onboarding:bedrock_new", args=["harbor"])
+    assert found.link("Connect Claude Opus 5.5 (EU) of Amazon Bedrock") == f"{bedrock}?model=eu.anthropic.claude-opus-5-5"
+    assert found.link("Add a model") == reverse("onboarding:add_model", args=["harbor"])
+    for row in found.rows:
+        (connect,) = row.all("a")
+        response = alice.get(connect["href"])
+        assert response.status_code == 200
+        assert connect["href"].partition("?model=")[2] in response.content.decode()
 
 
 @pytest.mark.parametrize("role", ["rita", "vic"])
