@@ -45,5 +45,6 @@ def test_both_tests_run_the_pipeline() -> None:
         "apps/onboarding/views.py",
         "apps/onboarding/easy_views.py",
         "apps/demo/seeding.py",
+        "apps/demo/aws.py",
         "apps/demo/easy.py",
     }
