@@ -5,9 +5,10 @@ from typing import Any
 
 from django import forms
 
-from apps.connections.actions import key_header
+from apps.connections.actions import Stay, key_header
 from apps.connections.bedrock_parameters import complete, role_problems
-from apps.connections.models import Connection
+from apps.connections.models import AuthorizationProfile, Connection
+from apps.connections.profile_choice import profile_field, profiles_for
 from apps.connections.role_fields import role_fields
 from apps.core.headers import check_header_value
 from apps.core.secrets import Secret
@@ -36,6 +37,11 @@ class CredentialsForm(forms.Form):
                 help_text="It cannot be changed later.",
                 error_messages={"required": "Enter a name, such as production or batch."},
             )
+        profiles = profiles_for(model)
+        if profiles:
+            self.fields["authorization_profile"] = profile_field(profiles)
+            self.initial["authorization_profile"] = str((connection and connection.authorization_profile_id) or "")
+        from_profiles = {name for profile in profiles for name in profile.path_names}
         setup = PROVIDERS[model.provider].easy if model.easy_key else None
         for header in model.definition.secret_headers:
             # By name, not by number: somebody may put a header before it while the key is being typed.
@@ -48,6 +54,8 @@ class CredentialsForm(forms.Form):
             field = self.parameter_fields[f"p-{name}"] = name
             known = next((each for each in setup.fields if each.name == name), None) if setup else None
             self.fields[f"p-{name}"] = parameter_field(known) if known else forms.CharField(label=f"{field} in the URL", max_length=500)
+            if name in from_profiles:
+                self.fields[f"p-{name}"].required = False
 
     def add_secret(self, field: str, header: str, *, stored: bool, setup: EasySetup | None = None) -> None:
         """`setup` is that of an easy model's provider, whose key people call by that name."""
@@ -78,6 +86,8 @@ class CredentialsForm(forms.Form):
             for field, name in self.parameter_fields.items():
                 if value := data.get(field):
                     self.check_parameter(field, name, value)
+                elif field not in self.errors and not (self.profile and name in self.profile.path_names):
+                    self.add_error(field, "This field is required.")
         if "name" in data:
             self.check_name(data["name"])
         if self.data.get("endpoint", self.endpoint) != self.endpoint:
@@ -117,6 +127,17 @@ class CredentialsForm(forms.Form):
             self.cleaned_data["name"] = check_name(name)
         except ValueError as error:
             self.add_error("name", str(error))
+
+    @property
+    def profile(self) -> AuthorizationProfile | None:
+        """The chosen authorization profile."""
+        chosen: AuthorizationProfile | None = self.cleaned_data.get("authorization_profile")
+        return chosen
+
+    @property
+    def authorization_profile(self) -> AuthorizationProfile | Stay | None:
+        """The choice, for the action; where there was none to make, everything stays."""
+        return self.profile if "authorization_profile" in self.fields else Stay.PROFILE
 
     @property
     def secrets(self) -> Mapping[str, Secret]:

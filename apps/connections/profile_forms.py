@@ -83,6 +83,8 @@ class ProfileForm(forms.Form):
     def clean_allowed_origins(self) -> tuple[str, ...]:
         entries = re.split(r"[\s,;]+", self.cleaned_data["allowed_origins"].strip())
         origins = dict.fromkeys(self.read_origin(entry) for entry in entries if entry)
+        if not origins:
+            raise forms.ValidationError(self.fields["allowed_origins"].error_messages["required"])
         if len(origins) > MAX_ORIGINS:
             raise forms.ValidationError(f"At most {MAX_ORIGINS} hosts.")
         return tuple(origins)

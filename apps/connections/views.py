@@ -12,6 +12,7 @@ from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections import actions
 from apps.connections.forms import CredentialsForm
 from apps.connections.models import Connection
+from apps.connections.role_fields import give_roles
 from apps.core.access import require
 from apps.core.htmx import is_fragment_request, redirect, render_fragment, render_page, toast
 from apps.external_models.actions import Author
@@ -43,6 +44,7 @@ def list_connections(model: ExternalModel) -> list[Connection]:
     )
     for connection in connections:
         connection.model = model
+    give_roles(model, connections)
     return connections
 
 
@@ -70,9 +72,12 @@ def add_connection(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
                 secrets=form.secrets,
                 parameters=form.parameters,
                 by=Author(request.user, actor_of(request)),
+                authorization_profile=form.profile,
             )
         except actions.ConnectionNameTaken as error:
             form.add_error("name", str(error))
+        except actions.ProfileUnknown as error:
+            form.add_error("authorization_profile", str(error))
         except actions.KeyAlreadyUsed as error:
             form.blame_key(str(error))
         else:
@@ -97,21 +102,23 @@ def edit_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UU
                 parameters=form.parameters,
                 actor=actor_of(request),
                 expected_version=int(version) if version.isdecimal() and len(version) < 9 else 0,
+                authorization_profile=form.authorization_profile,
             )
-        except actions.ConnectionEditConflict as error:
+        except (actions.ConnectionEditConflict, actions.ProfileUnknown) as error:
             form.add_error(None, str(error))
         except actions.KeyAlreadyUsed as error:
             form.blame_key(str(error))
         else:
-            say_saved(request, saved, entered=bool(form.secrets))
+            other_profile = saved.authorization_profile_id != connection.authorization_profile_id
+            say_saved(request, saved, entered=bool(form.secrets), because="authorization profile" if other_profile else "host")
             return redirect(request, list_url(request, model))
     return show_form(request, "connections/connection_edit.html", {"model": model, "connection": connection, "form": form})
 
 
-def say_saved(request: WorkspaceRequest, connection: Connection, *, entered: bool) -> None:
-    """A stored key does not follow to another host (spec 07 A8): who changed the host by a parameter has to hear of it."""
+def say_saved(request: WorkspaceRequest, connection: Connection, *, entered: bool, because: str) -> None:
+    """A stored key does not follow to another host or profile (spec 07 A8): who changed the host by a parameter has to hear of it."""
     if connection.missing_secrets():
-        detail = "Its key was removed, because the host changed. Enter it again."
+        detail = f"Its key was removed, because the {because} changed. Enter it again."
         toast(request, f"{connection.name} is saved and needs its key again", level="error", detail=detail)
     else:
         toast(request, f"{connection.name} is saved", detail="The next call uses the new credentials." if entered else "")

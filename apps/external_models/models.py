@@ -166,6 +166,12 @@ class ExternalModel(models.Model):
         return ConnectionSummary(tuple(str(connection.state) for connection in self.connections.all()))
 
     @property
+    def unconfigured_profiles(self) -> list[str]:
+        """The authorization profiles of its connections that cannot authorize calls, by name. One query, of the layer above by its name."""
+        failing = self.connections.exclude(authorization_profile__problem="").filter(authorization_profile__isnull=False)
+        return sorted(set(failing.values_list("authorization_profile__name", flat=True)))
+
+    @property
     def was_updated(self) -> bool:
         return self.updated_at - self.created_at > timedelta(seconds=1)
 
