@@ -200,7 +200,7 @@ class DocumentForm(PlaceholderForm):
             self.add_error(None, f"{key[:200]}: {refused}")
             return
         if len(servers) > 1:
-            self.fields["server"] = forms.ChoiceField(label="Server", choices=[(url, url) for url in servers], required=False)
+            self.fields["server"] = forms.ChoiceField(label="Server", choices=[(url, url) for url in servers])
         self.show_instead("operation", key)
         self.settle(found, plain.questions)
         if len(servers) > 1 and server not in servers:
