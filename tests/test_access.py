@@ -147,6 +147,7 @@ ROWS = [
     Row("onboarding:bedrock_model", "OAM", "POST"),
     Row("onboarding:bedrock_role", "OAM", "POST"),
     Row("onboarding:bedrock_register", "OAM", "POST"),
+    Row("onboarding:bedrock_register_connection", "OAM", "POST", CONNECTION),
     Row("onboarding:bedrock_save", "OAM", "POST"),
     Row("onboarding:bedrock_sample", "OAM", "POST"),
     Row("onboarding:bedrock_test", "OAM", "POST"),

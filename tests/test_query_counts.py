@@ -20,9 +20,10 @@ from apps.core.secrets import Secret, seal
 from apps.external_models.actions import switch_inferencing
 from apps.external_models.models import ExternalModel
 from tests.conftest import ClientFor
+from tests.support.aws import bedrock_definition, good_role, register
 from tests.support.cast import Cast
 from tests.support.catalog import fill_many
-from tests.support.models import actor, make_easy_model, make_many, make_model, make_system_model
+from tests.support.models import actor, make_connection, make_easy_model, make_many, make_model, make_system_model
 from tests.test_access import ROWS, is_in_workspace
 
 FEW, MANY = 5, 60
@@ -120,6 +121,18 @@ def easy(cast: Cast, rows: int) -> dict[str, Any]:
     return {"model_id": model.pk}
 
 
+def bedrock(cast: Cast, rows: int) -> dict[str, Any]:
+    """Connections of a Bedrock model, each with a role of its own that is registered."""
+    model = make_model(cast.harbor, cast.alice, like=bedrock_definition())
+    ExternalModel.objects.filter(pk=model.pk).update(integration_type="easy", provider="bedrock")
+    for number in range(rows):
+        arn = good_role(cast.harbor, f"role-{number}-{uuid4().hex}")
+        register(cast.harbor, arn)
+        parameters = {"role_arn": arn, "sts_region": "eu-west-1", "region": "eu-west-1"}
+        make_connection(model, cast.alice, f"Role {number}", parameters=parameters)
+    return {"model_id": model.pk}
+
+
 LIST = "external_models:model_list"
 SUPPORTED = "catalog:catalog_list"
 # Session, person and workspaces are three of each number.
@@ -143,6 +156,8 @@ PAGES = [
     Page("connections:whose_key", 4, models),
     Page("onboarding:custom_new", 5, models),
     Page("onboarding:bedrock_new", 7, models),
+    Page("onboarding:edit", 11, bedrock),
+    Page("connections:connection_list", 9, bedrock),
     Page("onboarding:add_model", 4, models),
     Page("onboarding:easy_provider", 5, providers),
     Page("onboarding:easy_model", 7, catalogue),

@@ -2,12 +2,13 @@
 
 import uuid
 from enum import StrEnum
+from functools import cached_property
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.connections.bedrock import AwsIdentity, BedrockRole, RoleState
+from apps.connections.bedrock import AwsIdentity, BedrockRole, RoleState, find_role
 from apps.connections.origin import origin_of
 from apps.connections.profiles import AuthorizationProfile, ProfileSecret, ProfileToken, ProfileType
 from apps.core.secrets import Place, Secret, SecretUnreadable, register_sealed, unseal
@@ -95,6 +96,24 @@ class Connection(models.Model):
         if not self.inferencing_enabled:
             return State.OFF
         return State.FAILING if self.last_error else State.ON
+
+    @cached_property
+    def role(self) -> BedrockRole | None:
+        """The registration of the role that a Bedrock connection assumes; None where none was requested, and for other connections."""
+        return find_role(self.workspace, self.role_arn) if self.role_arn else None
+
+    @property
+    def role_arn(self) -> str:
+        return str(self.parameters.get("role_arn", "")) if self.model.definition.is_bedrock else ""
+
+    @property
+    def role_name(self) -> str:
+        return self.role_arn.rpartition("/")[2]
+
+    @property
+    def needs_role(self) -> bool:
+        """Whether calls wait for the registration of the role."""
+        return self.model.definition.is_bedrock and not (self.role and self.role.is_registered)
 
     @property
     def key_hint(self) -> str:

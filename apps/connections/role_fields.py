@@ -1,10 +1,13 @@
 """The fields of a Bedrock connection in *Add a connection* and *Edit*: the role, with how its registration stands, and the regions."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django import forms
 
 from apps.connections.bedrock import BedrockRole, RoleState
+from apps.connections.models import Connection
+from apps.external_models.models import ExternalModel
 from apps.providers.aws import region_choices
 
 REQUEST_LATER = "Request its registration from the connection's menu, once it is saved."
@@ -37,3 +40,12 @@ def registration_in_words(workspace_id: UUID | None, role_arn: str) -> str:
     if role.state == RoleState.REFUSED:
         return f"The registration of this role was refused: {role.reason}"
     return "This role is registered." if role.is_registered else "The registration of this role is requested; platform staff decide."
+
+
+def give_roles(model: ExternalModel, connections: Iterable[Connection]) -> None:
+    """Read the registrations of all the connections' roles at once."""
+    if not model.definition.is_bedrock:
+        return
+    roles = {role.role_arn: role for role in BedrockRole.objects.filter(workspace=model.workspace_id)}
+    for connection in connections:
+        connection.role = roles.get(connection.role_arn)

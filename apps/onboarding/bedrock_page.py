@@ -22,6 +22,7 @@ from apps.providers.aws import (
     family_of,
     find_region,
     invoke_path,
+    is_role_arn,
     permission_policy,
     reduce_model_id,
     trust_policy,
@@ -56,6 +57,10 @@ class BedrockPage(BedrockBuilder):
     @cached_property
     def external_id(self) -> str:
         return external_id_of(self.workspace)
+
+    @property
+    def names_role(self) -> bool:
+        return is_role_arn(self.parameters["role_arn"])
 
     @cached_property
     def known_roles(self) -> list[str]:

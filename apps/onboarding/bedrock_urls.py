@@ -12,6 +12,11 @@ BEDROCK_URLS: list[URLPattern] = [
     path("models/bedrock/model/", bedrock_views.bedrock_model, name="bedrock_model"),
     path("models/bedrock/role/", bedrock_views.bedrock_role, name="bedrock_role"),
     path("models/bedrock/role/register/", bedrock_views.bedrock_register, name="bedrock_register"),
+    path(
+        "models/<uuid:model_id>/connections/<uuid:connection_id>/register-role/",
+        bedrock_views.bedrock_register_connection,
+        name="bedrock_register_connection",
+    ),
     path("models/bedrock/save/", views.save, PAGE, name="bedrock_save"),
     path("models/bedrock/sample/", views.sample, PAGE, name="bedrock_sample"),
     path("models/bedrock/test/", views.test, PAGE, name="bedrock_test"),

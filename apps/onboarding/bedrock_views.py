@@ -1,24 +1,30 @@
 """*Amazon Bedrock*: what its page has of its own. Saving, testing, paths and variables are the views of the integration page."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections.actions import request_registration
 from apps.connections.bedrock import RoleCheck
-from apps.connections.bedrock_parameters import ROLE, STS_REGION, problems_with
-from apps.connections.models import BedrockRole, RoleState
+from apps.connections.bedrock_parameters import ROLE, STS_REGION, complete, problems_with
+from apps.connections.models import RoleState
+from apps.connections.views import get_connection
 from apps.core.access import require
 from apps.core.database import release_connection
-from apps.core.htmx import toast
+from apps.core.egress import EgressRule
+from apps.core.htmx import redirect, toast
+from apps.egress import rules
 from apps.external_models.actions import Author
 from apps.external_models.models import ExternalModel
+from apps.external_models.queries import get_model
 from apps.inference.queries import last_test
 from apps.inference.role_checks import Trial, plan_trial, try_role
 from apps.onboarding.bedrock_builder import bedrock_data
@@ -102,22 +108,55 @@ def prepare_registration(request: WorkspaceRequest) -> tuple[BedrockPage, Trial]
 
 
 def finish_registration(request: WorkspaceRequest, page: BedrockPage, check: RoleCheck) -> HttpResponse:
+    ask_for_registration(request, page.parameters, check)
+    return show(request, replace(page, mode=Mode.KEEP), regions=("errors", "role"))
+
+
+def ask_for_registration(request: WorkspaceRequest, parameters: Mapping[str, str], check: RoleCheck) -> None:
+    """Keep the request with what AWS said of the role, and say what came of it."""
     role = request_registration(
         request.workspace,
-        role_arn=page.parameters[ROLE],
-        sts_region=page.parameters[STS_REGION],
+        role_arn=parameters[ROLE],
+        sts_region=parameters[STS_REGION],
         check=check,
         automatic=settings.PATCHBAY_AWS_AUTO_REGISTER_ROLES,
         by=Author(request.user, actor_of(request)),
     )
-    say_registration(request, role)
-    return show(request, replace(page, mode=Mode.KEEP), regions=("errors", "role"))
-
-
-def say_registration(request: WorkspaceRequest, role: BedrockRole) -> None:
     if role.state == RoleState.REFUSED:
         toast(request, "The registration was refused", level="error", detail=role.reason)
     elif role.is_registered:
         toast(request, "The role is registered", detail="It can be used from now on.")
     else:
-        toast(request, "The registration is requested", detail="Platform staff decide. The model can be saved as a draft until then.")
+        toast(request, "The registration is requested", detail="Platform staff decide; until then the role is not assumed.")
+
+
+@require_POST
+@require(Permission.EDIT_MODELS)
+async def bedrock_register_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> HttpResponse:
+    """The same for the role of a connection, from its menu."""
+    ready = await sync_to_async(prepare_connection)(request, model_id, connection_id)
+    if isinstance(ready, HttpResponse):
+        return ready
+    parameters, trial, in_force = ready
+    check = await try_role(trial, rules=in_force)
+    await sync_to_async(ask_for_registration)(request, parameters, check)
+    return to_connections(request, model_id)
+
+
+def prepare_connection(
+    request: WorkspaceRequest, model_id: UUID, connection_id: UUID
+) -> tuple[dict[str, str], Trial, tuple[EgressRule, ...]] | HttpResponse:
+    """The connection's parameters and how to try its role, unless they are not right."""
+    connection = get_connection(get_model(request.workspace, model_id), connection_id)
+    parameters = complete(connection.parameters)
+    problems = problems_with(parameters, None)
+    if problem := problems.get(ROLE) or problems.get(STS_REGION):
+        toast(request, "The registration was not requested", level="error", detail=problem)
+        return to_connections(request, model_id)
+    ready = parameters, plan_trial(request.workspace, role_arn=parameters[ROLE], sts_region=parameters[STS_REGION]), rules.current()
+    release_connection()
+    return ready
+
+
+def to_connections(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
+    return redirect(request, reverse("connections:connection_list", args=[request.workspace.slug, model_id]))
