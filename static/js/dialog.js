@@ -44,7 +44,11 @@ document.addEventListener("close", (event) => {
   const away = dialog.querySelector("a[data-close][href]");
   const brought = dialog.closest("#modal");
   if (!brought && dialog.dataset.page !== undefined && away) { location.assign(away.href); return; }
-  if (brought) { dialog.remove(); takeAddressBack(); }
+  if (brought) {
+    dialog.querySelectorAll(".htmx-request").forEach((busy) => window.htmx.trigger(busy.closest("form") ?? busy, "htmx:abort"));  // nobody waits for it
+    dialog.remove();
+    takeAddressBack();
+  }
   giveBack(dialog);
 }, true);
 

@@ -63,6 +63,9 @@ def test_a_custom_api_from_sign_in_to_the_list(journey: Journey, site: Site) -> 
     page = journey.page
     journey.check("empty list")
     page.get_by_role("link", name="Add a model").first.click()
+    page.locator("dialog label", has_text="Custom integration").click()
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_url("**/models/new/custom/")
     journey.check("new integration")
     fill_in(page, name="Claims triage", url=f"{site.provider.url}/triage/v3/assess", key="hk-not-the-key-0000")
 

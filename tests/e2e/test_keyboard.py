@@ -22,6 +22,9 @@ def active_model(page: Page, site: Site, name: str) -> None:
     page.goto(site.page("models/"))
     page.get_by_role("link", name="Add a model").first.focus()
     page.keyboard.press("Enter")
+    expect(page.locator("dialog [value=easy]")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
     expect(page.locator("#id_name")).to_be_focused()
     page.keyboard.type(name)
     for _ in range(3):  # connection name, method, address
