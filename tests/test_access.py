@@ -20,13 +20,14 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.permissions import Role
-from apps.connections.models import Connection
+from apps.connections.models import AuthorizationProfile, Connection
 from apps.external_models.definition import Definition, Header
 from apps.external_models.models import ExternalModel, Status
 from apps.external_models.names import name_key
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
 from tests.support.models import make_easy_model
+from tests.support.profiles import make_profile
 from tests.support.routes import routes
 
 PUBLIC, SIGNED_IN, STAFF = "public", "signed in", "staff"
@@ -66,7 +67,13 @@ def an_easy_model(cast: Cast) -> object:
     return (made or make_easy_model(cast.harbor, cast.alice)).pk
 
 
+def a_profile(cast: Cast) -> object:
+    found = AuthorizationProfile.objects.filter(workspace=cast.harbor).first()
+    return (found or make_profile(cast.harbor, cast.alice)).pk
+
+
 MODEL = {"model_id": a_model}
+PROFILE = {"profile_id": a_profile}
 CONNECTION = {"model_id": a_model, "connection_id": a_connection}
 
 ROWS = [
@@ -115,6 +122,16 @@ ROWS = [
     Row("inference:test_connection", "OAM", "POST", CONNECTION),
     Row("inference:rotate_key", "OAM", kwargs=CONNECTION),
     Row("inference:rotate_key", "OAM", "POST", CONNECTION),
+    Row("connections:profile_list", "OA"),
+    Row("connections:profile_add", "OA"),
+    Row("connections:profile_add", "OA", "POST", data={"type": "bearer"}),
+    Row("connections:profile_edit", "OA", kwargs=PROFILE),
+    Row("connections:profile_edit", "OA", "POST", PROFILE),
+    Row("connections:profile_delete", "OA", kwargs=PROFILE),
+    Row("connections:profile_delete", "OA", "POST", PROFILE),
+    Row("inference:profile_test", "OA", "POST", PROFILE),
+    Row("inference:profile_consent", "OA", "POST", PROFILE),
+    Row("inference:profile_callback", "OA"),
     Row("connections:whose_key", "OA"),
     Row("connections:whose_key", "OA", "POST"),
     Row("onboarding:custom_new", "OAM"),

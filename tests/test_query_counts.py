@@ -24,6 +24,7 @@ from tests.support.aws import bedrock_definition, good_role, register
 from tests.support.cast import Cast
 from tests.support.catalog import fill_many
 from tests.support.models import actor, make_connection, make_easy_model, make_many, make_model, make_system_model
+from tests.support.profiles import make_profile
 from tests.test_access import ROWS, is_in_workspace
 
 FEW, MANY = 5, 60
@@ -133,6 +134,34 @@ def bedrock(cast: Cast, rows: int) -> dict[str, Any]:
     return {"model_id": model.pk}
 
 
+def profiles(cast: Cast, rows: int) -> dict[str, Any]:
+    """Profiles with a secret each, used by a connection each."""
+    with_connections(made := make_many(cast.harbor, rows), 1)
+    for user in Connection.objects.filter(model__in=made):
+        Connection.objects.filter(pk=user.pk).update(authorization_profile=make_profile(cast.harbor, cast.alice, name=f"Profile {user.pk}"))
+    return {}
+
+
+def one_profile(cast: Cast, rows: int) -> dict[str, Any]:
+    """One that so many connections use."""
+    profile = make_profile(cast.harbor, cast.alice, name=f"Profile {uuid4().hex}")
+    with_connections(made := make_many(cast.harbor, rows), 1)
+    Connection.objects.filter(model__in=made).update(authorization_profile=profile)
+    return {"profile_id": profile.pk}
+
+
+def with_profiles(cast: Cast, rows: int) -> dict[str, Any]:
+    """One model's connections, each authorized by a profile of its own."""
+    found = one_connection(cast, rows)
+    for user in Connection.objects.filter(model_id=found["model_id"]):
+        Connection.objects.filter(pk=user.pk).update(authorization_profile=make_profile(cast.harbor, cast.alice, name=f"Profile {user.pk}"))
+    return found
+
+
+def on_model(cast: Cast, rows: int) -> dict[str, Any]:
+    return {"model_id": with_profiles(cast, rows)["model_id"]}
+
+
 LIST = "external_models:model_list"
 SUPPORTED = "catalog:catalog_list"
 # Session, person and workspaces are three of each number.
@@ -145,15 +174,24 @@ PAGES = [
     Page(SUPPORTED, 7, supported, total=True),
     Page(SUPPORTED, 6, supported, total=True, htmx=True),
     Page(SUPPORTED, 7, supported, "?q=model&provider=openai&modality=image&retired=yes", total=True),
-    Page("external_models:definition", 5, connections),
-    Page("external_models:model_audit", 6, events),
+    Page("external_models:definition", 6, connections),
+    Page("external_models:model_audit", 7, events),
     Page("external_models:delete_model", 5, connections),
-    Page("connections:connection_list", 7, connections),
+    Page("connections:connection_list", 9, connections),
+    Page("connections:connection_list", 9, on_model),
+    Page("connections:edit_connection", 9, with_profiles),
+    Page(LIST, 9, profiles, total=True),
     Page("connections:add_connection", 5, connections),
-    Page("connections:edit_connection", 6, one_connection),
+    Page("connections:edit_connection", 7, one_connection),
     Page("connections:delete_connection", 7, one_connection),
     Page("inference:rotate_key", 6, one_connection),
     Page("connections:whose_key", 4, models),
+    Page("connections:profile_list", 5, profiles),
+    Page("connections:profile_add", 3, profiles),
+    Page("connections:profile_add", 6, profiles, "?type=client_credentials"),
+    Page("connections:profile_edit", 9, one_profile),
+    Page("connections:profile_delete", 6, one_profile),
+    Page("inference:profile_callback", 4, profiles),
     Page("onboarding:custom_new", 5, models),
     Page("onboarding:bedrock_new", 7, models),
     Page("onboarding:edit", 11, bedrock),

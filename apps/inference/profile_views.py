@@ -147,16 +147,13 @@ def refused_by_person(problem: str, description: str) -> Tried:
 
 def show_refusal(request: WorkspaceRequest, refusal: ConsentRefused) -> HttpResponse:
     tried = Tried("This cannot be finished", f"{refusal} Press Test to begin again.", "consent_refused")
-    if refusal.profile is None:
-        return show_outcome(request, None, tried)
     return show_result(request, refusal.profile, tried)
 
 
-def show_result(request: WorkspaceRequest, profile: AuthorizationProfile, tried: Tried) -> HttpResponse:
-    note(request, profile, tried)
-    return show_outcome(request, profile, tried)
-
-
-def show_outcome(request: WorkspaceRequest, profile: AuthorizationProfile | None, tried: Tried) -> HttpResponse:
-    status = 200 if tried.passed else 400
-    return render_page(request, "connections/profile_callback.html", {"profile": profile, "tried": tried}, status=status)
+def show_result(request: WorkspaceRequest, profile: AuthorizationProfile | None, tried: Tried) -> HttpResponse:
+    """On to an address without the code, which would else stand in links of the page and in the browser's history."""
+    if profile:
+        note(request, profile, tried)
+    headline = f"{profile.name}: {tried.headline}" if profile else tried.headline
+    toast(request, headline, level="info" if tried.passed else "error", detail=tried.detail)
+    return redirect(request, reverse("connections:profile_list", args=[request.workspace.slug]))
