@@ -78,7 +78,10 @@ class Page:
     @property
     def field_errors(self) -> list[Problem]:
         """Every place an error can stand in, with "" where there is none: what was wrong before is cleared."""
-        return [*form_places(self.builder.form), *self.header_places()]
+        places = form_places(self.builder.form)
+        # The field stands on the page only while there is no connection to hold the name.
+        shown = (place for place in places if place.key != "connection_name" or not self.builder.connection)
+        return [*shown, *self.header_places()]
 
     def header_places(self) -> Iterator[Problem]:
         for position, row in enumerate(self.builder.headers, start=1):

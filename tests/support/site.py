@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
+from apps.demo.provider.keys import AWS_ACCESS_KEY_ID, AWS_PRINCIPAL_ARN, AWS_SECRET_ACCESS_KEY
 from tests.support.provider import RunningProvider, running_provider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,17 @@ def environment_of(data_dir: Path) -> dict[str, str]:
     return environment | {"PATCHBAY_DATA_DIR": str(data_dir), "PATCHBAY_PASSWORD": PASSWORD, "DJANGO_SETTINGS_MODULE": "config.settings"}
 
 
+def aws_of(provider: RunningProvider) -> dict[str, str]:
+    """Settings with which the provider plays AWS for the product."""
+    return {
+        "PATCHBAY_AWS_PRINCIPAL_ARN": AWS_PRINCIPAL_ARN,
+        "PATCHBAY_AWS_ACCESS_KEY_ID": AWS_ACCESS_KEY_ID,
+        "PATCHBAY_AWS_SECRET_ACCESS_KEY": AWS_SECRET_ACCESS_KEY,
+        "PATCHBAY_AWS_ENDPOINT_URL": f"{provider.url}/aws/{{service}}/{{region}}",
+        "PATCHBAY_AWS_DEFAULT_REGION": "eu-central-1",
+    }
+
+
 def manage(data_dir: Path, *arguments: str) -> None:
     """A management command of the product that keeps everything in this folder."""
     subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment_of(data_dir), check=True, capture_output=True)
@@ -62,7 +74,8 @@ def running_site(data_dir: Path) -> Iterator[Site]:
         manage(data_dir, "allow_egress", *rule)
         port = free_port()
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment_of(data_dir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        settings = environment_of(data_dir) | aws_of(provider)
+        server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_until_ready(f"http://127.0.0.1:{port}", server)
             yield Site(f"http://127.0.0.1:{port}", provider, data_dir)
