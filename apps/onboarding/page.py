@@ -182,9 +182,16 @@ class Page:
 
     @property
     def offers(self) -> list[HeaderOffer]:
-        """Headers to add with a click; no key where an authorization profile brings one."""
+        """Headers to add with a click, for the chosen API; no key where an authorization profile brings one."""
+        return self.offers_of(self.structure)
+
+    @property
+    def offers_by_structure(self) -> list[tuple[Structure, list[HeaderOffer]]]:
+        return [(structure, offers) for structure in STRUCTURES.values() if (offers := self.offers_of(structure))]
+
+    def offers_of(self, structure: Structure) -> list[HeaderOffer]:
         names = [row.name for row in self.builder.headers]
-        return self.structure.missing_headers(names, with_key=self.builder.profile is None)
+        return structure.missing_headers(names, with_key=self.builder.profile is None)
 
     @property
     def readings(self) -> list[Reading]:

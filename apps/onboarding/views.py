@@ -10,6 +10,7 @@ from django.http import HttpResponse, HttpResponseBadRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
 
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest, actor_of
@@ -207,13 +208,16 @@ def address(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpRes
 def configure(request: WorkspaceRequest) -> HttpResponse:
     """The configuration, or something of a provider's structure, was changed; `offer` adds a header that its API asks for."""
     builder = read_builder(request, Mode.KEEP, Builder)
-    # The values of the last response can be picked in one of the configurations only.
-    regions = ("advice", "profile", "offers", "request", "paths", "status", *(("result",) if request.GET.get("switched") else ()))
-    offer = next((offer for offer in Page(builder).offers if offer.name == request.POST.get("offer")), None)
-    if offer is None:
-        return show(request, builder, regions=regions)
-    builder = with_header(builder, offer)
-    return show(request, builder, regions=(*regions, "new_header"), new_row=builder.headers[-1])
+    # Nothing with a button in it: one that is swapped out while its own request is under way never sees the answer.
+    regions: tuple[str, ...] = ("advice", "profile", "request", "mapped")
+    extra: dict[str, Any] = {}
+    if wanted := request.POST.get("offer"):
+        offer = next((offer for offer in Page(builder).offers if offer.name == wanted), None)
+        builder = with_header(builder, offer) if offer else builder
+        regions = (*regions, "new_header", "offer_taken") if offer else (*regions, "offer_taken")
+        extra = {"new_row": builder.headers[-1] if offer else None, "taken": f"{builder.structure}-{wanted}"}
+    response = show(request, builder, regions=regions, **extra)
+    return trigger_client_event(response, "teststate", {"state": builder.test_state})
 
 
 def with_header(builder: Builder, offer: HeaderOffer) -> Builder:

@@ -21,6 +21,8 @@ function edited(event) {
   if (inDialog || event.target.dataset.keepsTest !== undefined) return;
   if (["current", "failed"].includes(document.getElementById("status")?.dataset.testState)) showState("stale");
 }
+/* The server knows better: what was switched over and back is as it was tested. */
+document.addEventListener("teststate", (event) => showState(event.detail.state));
 document.addEventListener("input", edited);
 document.addEventListener("change", edited);
 
