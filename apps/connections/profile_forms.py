@@ -67,13 +67,13 @@ class ProfileForm(forms.Form):
                 attrs |= {"autocomplete": "new-password"} | ({"placeholder": KEPT} if kept else {})
                 # Never rendered back: what was typed into a refused form has to be typed again.
                 widget = forms.PasswordInput(render_value=False, attrs=attrs)
-                return forms.CharField(
-                    max_length=MAX_SECRET, strip=True, widget=widget, **given | {"required": bool(field.missing) and not kept}
-                )
+                given["required"] = given["required"] and not kept
+                secret = forms.CharField(max_length=MAX_SECRET, widget=widget, **given)
+                secret.note = "set" if kept else ""  # type: ignore[attr-defined]  # beside the label, where others say "optional"
+                return secret
             case Kind.URL:
-                return forms.CharField(
-                    max_length=2048, widget=forms.TextInput(attrs=attrs | {"class": "mono", "inputmode": "url"}), **given
-                )
+                attrs |= {"class": "mono", "inputmode": "url"}
+                return forms.CharField(max_length=2048, widget=forms.TextInput(attrs=attrs), **given)
             case _:
                 return forms.CharField(max_length=2000, widget=forms.TextInput(attrs=attrs), **given)
 

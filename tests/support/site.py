@@ -74,7 +74,7 @@ def running_site(data_dir: Path) -> Iterator[Site]:
         manage(data_dir, "allow_egress", *rule)
         port = free_port()
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
-        settings = environment_of(data_dir) | aws_of(provider)
+        settings = environment_of(data_dir) | aws_of(provider) | {"PATCHBAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
         server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_until_ready(f"http://127.0.0.1:{port}", server)
