@@ -37,6 +37,12 @@ def of_the_connection(cast: Cast, provider: RunningProvider) -> tuple[str, dict[
     return reverse("inference:test_connection", args=["harbor", connection.model_id, connection.pk]), {}
 
 
+def of_the_wizard(cast: Cast, provider: RunningProvider) -> tuple[str, dict[str, str]]:
+    url = reverse("onboarding:easy_credentials", args=["harbor", "openai"])
+    fields = {"name": "first", "key": "sk-somebody-left-0000", "base_url": f"{provider.url}/fault/hang", "step": "confirm"}
+    return f"{url}?model=gpt-4o", fields
+
+
 def cookies_of(cast: Cast) -> str:
     client = Client()
     client.force_login(cast.adam)
@@ -44,6 +50,7 @@ def cookies_of(cast: Cast) -> str:
 
 
 def scope_of(url: str, cookies: str, body: bytes) -> dict[str, object]:
+    url, _, query = url.partition("?")
     headers = [
         (b"host", b"testserver"),
         (b"cookie", cookies.encode()),
@@ -54,7 +61,7 @@ def scope_of(url: str, cookies: str, body: bytes) -> dict[str, object]:
     version = {"version": "3.0", "spec_version": "2.4"}
     return {
         "type": "http", "asgi": version, "http_version": "1.1", "method": "POST", "scheme": "http", "path": url, "raw_path": url.encode(),
-        "root_path": "", "query_string": b"", "headers": headers, "client": ("127.0.0.1", 1), "server": ("testserver", 80),
+        "root_path": "", "query_string": query.encode(), "headers": headers, "client": ("127.0.0.1", 1), "server": ("testserver", 80),
     }  # fmt: skip
 
 
@@ -65,7 +72,9 @@ async def until_received(provider: RunningProvider) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("request_of", [of_the_page, of_the_connection], ids=["test response", "connection test"])
+@pytest.mark.parametrize(
+    "request_of", [of_the_page, of_the_connection, of_the_wizard], ids=["test response", "connection test", "key check"]
+)
 async def test_a_closed_browser_cancels_the_call(provider: RunningProvider, request_of: object) -> None:
     """The provider sees its connection close at once, and nothing is recorded as if the call had ended."""
 

@@ -5,8 +5,14 @@ from django.urls import reverse
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
+from apps.core.http import EgressRule, Limits
+from apps.core.secrets import Secret
 from apps.external_models.models import ExternalModel
+from apps.inference import pipeline
 from apps.inference.models import TestRun, TypedSecret
+from apps.inference.target import Target
+from apps.onboarding.easy import definition_of, easy_provider
+from apps.onboarding.easy_page import CHECK_LIMITS, NOT_SAVEABLE
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
 from tests.support.easy import ANTHROPIC, AZURE, FIVE, GOOGLE, OPENAI, WRONG, Played, last_step
@@ -234,6 +240,20 @@ def test_somebody_elses_kept_key_is_not_found(plain: Wizard, cast: Cast, client_
     alice = last_step(Wizard(client_for(cast.alice)), OPENAI, allowed.url)
     alice.fill(key="", kept=plain.fields["kept"]).send("save-anyway")
     assert "Enter the API key" in alice.text
+
+
+async def test_a_provider_that_takes_too_long(provider: RunningProvider) -> None:
+    """The check has limits of its own, because somebody waits; here shorter ones."""
+    found, setup = easy_provider("openai")
+    base_url = f"{provider.url}/fault/hang"
+    definition = definition_of(found, setup, "gpt-4o", base_url, features=(), modalities=())
+    target = Target(definition, {"authorization": Secret(WRONG)}, limits=Limits(first_byte=0.2, total=1))
+    rule = EgressRule(id="test", host="127.0.0.1", ports=(provider.port,), scheme="http")
+    result = await pipeline.check(target, setup.check(base_url, "gpt-4o"), rules=[rule])
+    assert result.failure
+    assert result.failure.kind == "first_byte_timeout"
+    assert result.failure.kind not in NOT_SAVEABLE
+    assert (CHECK_LIMITS.first_byte, CHECK_LIMITS.total) == (20, 30)
 
 
 # A model that is here already
