@@ -8,7 +8,7 @@ from django import forms
 from apps.connections.bedrock import BedrockRole, RoleState
 from apps.connections.models import Connection
 from apps.external_models.models import ExternalModel
-from apps.providers.aws import region_choices
+from apps.providers.aws import is_role_arn, region_choices
 
 REQUEST_LATER = "Request its registration from the connection's menu, once it is saved."
 
@@ -32,7 +32,7 @@ def region_field(label: str, empty: str = "Choose a region") -> forms.ChoiceFiel
 
 def registration_in_words(workspace_id: UUID | None, role_arn: str) -> str:
     """How the registration of a role stands."""
-    if not role_arn:
+    if not is_role_arn(role_arn):
         return f"A role is used only once it is registered. {REQUEST_LATER}"
     role = BedrockRole.objects.filter(workspace=workspace_id, role_arn=role_arn).first()
     if role is None:

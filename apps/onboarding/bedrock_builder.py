@@ -1,10 +1,12 @@
 """The *Amazon Bedrock* page as it stands. What it shares with *Custom API integration* it inherits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from apps.catalog.models import CatalogModel
+from apps.catalog.queries import find
 from apps.connections.bedrock import find_role
 from apps.connections.bedrock_parameters import complete, problems_with, reference_of
 from apps.connections.models import BedrockRole
@@ -15,9 +17,11 @@ from apps.inference.authorization import Authorization
 from apps.inference.roles import role_authorization
 from apps.onboarding.bedrock_form import BedrockForm
 from apps.onboarding.builder import Builder, data_of
+from apps.onboarding.easy import known_features, known_modalities
 from apps.onboarding.forms import DEFAULT, STRUCTURE, IntegrationForm, Mode
 from apps.onboarding.page_urls import PageUrls
 from apps.providers.aws import ModelReference, family_of, reduce_model_id, speaks_converse
+from apps.providers.aws.model_ids import without_geography
 
 CONVERSE = "converse"
 MAX_MODEL_ID = 200  # characters kept for lists and search
@@ -51,6 +55,18 @@ class BedrockBuilder(Builder):
     @property
     def structure(self) -> str:
         return CONVERSE
+
+    @cached_property
+    def definition(self) -> Definition:
+        """Of a model that speaks Converse, with what the catalogue says that it can do."""
+        typed = super().definition
+        if typed.is_template:
+            return typed
+        return replace(typed, features=known_features(self.catalog_row), modalities=known_modalities(self.catalog_row))
+
+    @cached_property
+    def catalog_row(self) -> CatalogModel | None:
+        return find(Provider.BEDROCK, without_geography(self.model_id)) if self.model_id else None
 
     @property
     def model_id(self) -> str:

@@ -27,12 +27,14 @@ from apps.external_models.models import ExternalModel
 from apps.external_models.queries import get_model
 from apps.inference.queries import last_test
 from apps.inference.role_checks import Trial, plan_trial, try_role
-from apps.onboarding.bedrock_builder import bedrock_data
+from apps.onboarding.bedrock_builder import MAX_MODEL_ID, bedrock_data
 from apps.onboarding.bedrock_page import BedrockPage
+from apps.onboarding.easy import model_name
 from apps.onboarding.forms import Mode
 from apps.onboarding.reading import first_connection, read_builder
 from apps.onboarding.showing import show
 from apps.providers.aws import REGIONS
+from apps.providers.jsonread import storable
 
 CHANGED = ("region", "reading", "call", "mapping", "request", "paths", "status")
 
@@ -42,8 +44,11 @@ CHANGED = ("region", "reading", "call", "mapping", "request", "paths", "status")
 def bedrock_new(request: WorkspaceRequest) -> HttpResponse:
     """An empty page; `?model=` names a model of the catalogue."""
     data = {"creation_key": str(uuid4()), "h-0-key": "Content-Type", "h-0-value": "application/json"}
-    data |= {"region": settings.PATCHBAY_AWS_DEFAULT_REGION, "model_id": request.GET.get("model", "")[:300]}
-    return show(request, BedrockPage(data, Mode.KEEP, request.workspace, request.user))
+    data |= {"region": settings.PATCHBAY_AWS_DEFAULT_REGION, "model_id": storable(request.GET.get("model", ""))[:MAX_MODEL_ID]}
+    page = BedrockPage(data, Mode.KEEP, request.workspace, request.user)
+    if page.catalog_row:
+        page = replace(page, data={**page.data, "name": model_name(page.model_id, page.catalog_row)})
+    return show(request, page)
 
 
 def edit_bedrock(request: WorkspaceRequest, model: ExternalModel) -> HttpResponse:

@@ -49,7 +49,9 @@ def test_a_second_role_is_added_and_its_sts_region_follows_the_models(bob: Clien
     ("fields", "says"),
     [
         ({"role_arn": ""}, "Enter the ARN of the role"),
+        ({"role_arn": "arn:aws:iam::210987654321:role/x\x00"}, "Null characters are not allowed"),
         ({"role_arn": "arn:aws:iam::210987654321:user/bob"}, "names a user, not a role"),
+        ({"role_arn": "arn:aws:iam::210987654321:role/x\x00"}, "Null characters are not allowed"),
         ({"role_arn": "arn:aws:iam::2109-8765-4321:role/x"}, "12 digits"),
         ({"role_arn": "arn:aws-cn:iam::210987654321:role/x"}, "eu-central-1 is in the partition aws, and the role in aws-cn"),
         ({"region": ""}, "Choose a region."),

@@ -16,6 +16,7 @@ from tests.onboarding.bedrock_sheet import BedrockSheet
 from tests.onboarding.conftest import allow_loopback
 from tests.support.aws import ACCOUNT, HAIKU, Aws, aws, good_role, register
 from tests.support.cast import Cast
+from tests.support.catalog import SEES, fill, offer
 from tests.support.models import author
 
 __all__ = ["aws"]
@@ -230,7 +231,14 @@ def test_an_active_model_is_edited_on_the_same_page(page: BedrockSheet, cast: Ca
     assert (connection.parameters["region"], connection.parameters["sts_region"]) == ("us-east-1", "eu-west-1")
 
 
-def test_the_catalogue_preselects_a_model(page: BedrockSheet) -> None:
-    page.open(query="?model=amazon.titan-text-express-v1")
-    assert page.fields["model_id"] == "amazon.titan-text-express-v1"
-    assert "Amazon Titan Text speaks Converse" in page.text
+def test_the_catalogue_preselects_a_model(page: BedrockSheet, cast: Cast) -> None:
+    """*Connect* on a row of Supported models: ID, name and call are there; what the model can do is the catalogue's word."""
+    fill(offer("bedrock", NOVA, "Nova Pro", **SEES))
+    page.open(query=f"?model={NOVA}")
+    assert (page.fields["model_id"], page.fields["name"], page.fields["configuration"]) == (NOVA, "Nova Pro", "structure")
+    filled(page, cast, model_id=f"eu.{NOVA}").test(prompt="Hello").save("confirm")
+    definition = ExternalModel.objects.get().definition
+    assert set(definition.features) == {"streaming", "tool_calling"}
+    assert set(definition.modalities) == {"text_to_text", "image_to_text"}
+    page.open(query="?model=%00amazon.titan-text-express-v1")
+    assert page.status == 200
