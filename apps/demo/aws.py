@@ -1,4 +1,4 @@
-"""Amazon Bedrock in the demo: the deployment's AWS identity is the stand-in's, and one model is connected through a registered role."""
+"""Amazon Bedrock in the demo: the deployment's AWS identity is the stand-in's, one model is connected, one role waits."""
 
 from uuid import uuid4
 
@@ -7,25 +7,29 @@ from django.conf import settings
 
 from apps.accounts.models import User, Workspace
 from apps.audit.record import SYSTEM, Actor
-from apps.connections.actions import add_connection, register_role, request_registration
-from apps.connections.bedrock import BedrockRole, external_id_of
+from apps.connections.actions import register_role, request_registration
+from apps.connections.bedrock import BedrockRole, RoleCheck, external_id_of
 from apps.connections.models import Connection
 from apps.demo.provider.aws.sts import CUSTOMER_ACCOUNT
 from apps.demo.provider.keys import AWS_ACCESS_KEY_ID, AWS_PRINCIPAL_ARN, AWS_SECRET_ACCESS_KEY
 from apps.egress import rules
-from apps.external_models.actions import Author, NameTaken, Origin, activate_model, add_model
-from apps.external_models.definition import Definition
-from apps.external_models.models import IntegrationType, Provider
+from apps.external_models.actions import Author, NameTaken
+from apps.external_models.models import ExternalModel
 from apps.inference import pipeline
-from apps.inference.actions import record_connection_test
+from apps.inference.actions import Tested, record_connection_test, record_test
+from apps.inference.models import TestRun
 from apps.inference.role_checks import plan_trial, try_role
-from apps.inference.target import target_of
+from apps.inference.target import Target, target_of
+from apps.onboarding.actions import Integration, save_integration
+from apps.onboarding.bedrock_page import BedrockPage
+from apps.onboarding.forms import Mode
 
 WORKSPACE = "claims"
 REGION = "eu-central-1"
 MODEL_ID = "amazon.nova-pro-v1:0"
 NAME = "Nova Pro (EU)"
-PROMPT = "Summarise the claim in two sentences."
+ROLE, WAITING_ROLE = "HarborBedrock", "HarborArchive"
+SAMPLE = {"prompt": "Summarise the claim in two sentences."}
 
 
 def use_stand_in(provider_url: str) -> None:
@@ -40,27 +44,51 @@ def use_stand_in(provider_url: str) -> None:
 
 
 def seed_bedrock(workspace: Workspace, owner: User, staff: User) -> None:
-    """A registered role and a model that works, at the first start only. Calls the provider: not for inside a transaction."""
+    """A registered role with a model that works, and a role that waits for platform staff; at the first start only.
+
+    Calls the provider: not for inside a transaction.
+    """
     if workspace.slug != WORKSPACE or BedrockRole.objects.filter(workspace=workspace).exists():
         return
     by, decider = (Author(person, Actor("user", str(person.pk), person.name)) for person in (owner, staff))
-    role_arn = f"arn:aws:iam::{CUSTOMER_ACCOUNT}:role/trusts/{external_id_of(workspace)}/HarborBedrock"
-    check = async_to_sync(try_role)(plan_trial(workspace, role_arn=role_arn, sts_region=REGION), rules=rules.current())
-    role = request_registration(workspace, role_arn=role_arn, sts_region=REGION, check=check, automatic=False, by=by)
+    role, check = ask_for(workspace, ROLE, by)
     register_role(role, check=check, override=False, reason="", by=decider)
-    definition = Definition(url=f"bedrock://{MODEL_ID}", wire_format="converse", model=MODEL_ID)
+    ask_for(workspace, WAITING_ROLE, by)
     try:
-        connection = connect(workspace, definition, role_arn, by)
+        model = connect(workspace, role.role_arn, by)
     except NameTaken:
         return  # somebody has one of that name already
-    result = async_to_sync(pipeline.run)(target_of(connection), {"prompt": PROMPT}, rules=rules.current())
+    connection = Connection.objects.select_related("model", "workspace").get(model=model)
+    result = async_to_sync(pipeline.run)(target_of(connection), SAMPLE, rules=rules.current())
     record_connection_test(connection, result=result, workspace_id=workspace.pk, actor=SYSTEM)
 
 
-def connect(workspace: Workspace, definition: Definition, role_arn: str, by: Author) -> Connection:
-    origin = Origin(IntegrationType.EASY, Provider.BEDROCK, MODEL_ID)
-    model = add_model(workspace, name=NAME, definition=definition, by=by, creation_key=uuid4(), as_draft=False, origin=origin)
-    parameters = {"role_arn": role_arn, "region": REGION, "sts_region": REGION}
-    connection = add_connection(model, name=NAME, secrets={}, parameters=parameters, by=by)
-    activate_model(model, tested_digest="", by=by)
-    return Connection.objects.select_related("model", "workspace").get(pk=connection.pk)
+def ask_for(workspace: Workspace, name: str, by: Author) -> tuple[BedrockRole, RoleCheck]:
+    """*Request registration* of a role whose trust policy demands the workspace's external ID."""
+    role_arn = f"arn:aws:iam::{CUSTOMER_ACCOUNT}:role/trusts/{external_id_of(workspace)}/{name}"
+    check = async_to_sync(try_role)(plan_trial(workspace, role_arn=role_arn, sts_region=REGION), rules=rules.current())
+    return request_registration(workspace, role_arn=role_arn, sts_region=REGION, check=check, automatic=False, by=by), check
+
+
+def connect(workspace: Workspace, role_arn: str, by: Author) -> ExternalModel:
+    """Fill in the page, test it, confirm it. Raises NameTaken."""
+    assert by.user  # noqa: S101 - the demo's models are added by their workspace's owner
+    data = {"name": NAME, "model_id": MODEL_ID, "role_arn": role_arn, "region": REGION}
+    page = BedrockPage(data, Mode.TEST, workspace, by.user)
+    target = Target(page.definition, {}, page.parameters, authorization=page.authorization())
+    result = async_to_sync(pipeline.run)(target, SAMPLE, rules=rules.current())
+    tested = Tested(page.digest, SAMPLE, {}, page.origin)
+    run = record_test(workspace, model=None, name=NAME, tested=tested, result=result, user=by.user, actor=by.actor)
+    page = BedrockPage(data, Mode.CONFIRM, workspace, by.user, run=run)
+    integration = Integration(
+        name=page.name,
+        definition=page.definition.without_unused(),
+        secrets={},
+        parameters=page.parameters,
+        connection_name="",
+        tested_digest=page.tested_digest,
+        origin=page.model_origin,
+    )
+    saved = save_integration(integration, workspace=workspace, model=None, by=by, expected_version=0, creation_key=uuid4(), confirm=True)
+    TestRun.objects.filter(pk=run.pk).update(model=saved.model)
+    return saved.model

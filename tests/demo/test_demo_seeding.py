@@ -130,9 +130,10 @@ def test_a_bedrock_model_answers_through_a_registered_role(claims: Workspace, pr
     for _ in range(2):
         use_stand_in(provider.url)
         seed_bedrock(claims, owner, staff)
-    role = BedrockRole.objects.get(workspace=claims)
-    assert (role.state, role.decided_by) == ("registered", staff)
+    role, waiting = BedrockRole.objects.filter(workspace=claims).order_by("requested_at")
+    assert (role.state, role.decided_by, waiting.state) == ("registered", staff, "requested")
     connection = Connection.objects.get(model__provider="bedrock")
+    assert connection.model.tested_digest
     assert (connection.state, connection.last_used_at is not None) == ("on", True)
     settings.PATCHBAY_AWS_PRINCIPAL_ARN = "arn:aws:iam::1:user/own"
     use_stand_in("http://elsewhere")
