@@ -205,4 +205,5 @@ class EasyPage:
         elif failure.kind == ErrorKind.MODEL_NOT_LISTED:
             self.problem = f"{failure.message} {failure.hint}".strip()
         else:
-            self.problem = f"{self.provider.label} could not say whether the key works. {failure.message} {failure.hint}".strip()
+            said = failure.message if failure.message.endswith((".", "!", "?")) else f"{failure.message}."
+            self.problem = f"{self.provider.label} could not say whether the key works. {said} {failure.hint}".strip()
