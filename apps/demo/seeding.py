@@ -17,6 +17,7 @@ from apps.connections.models import Connection
 from apps.core.secrets import Secret
 from apps.demo.easy import seed_easy
 from apps.demo.integrations import DEMO_MODELS, DemoModel, State
+from apps.demo.profiles import seed_profile
 from apps.egress import rules
 from apps.external_models.actions import Author, switch_inferencing
 from apps.external_models.models import ExternalModel
@@ -44,6 +45,7 @@ def seed(workspace: Workspace, owner: User, provider_url: str) -> None:
     by = Author(owner, Actor("user", str(owner.pk), owner.name))
     for demo in DEMO_MODELS.get(workspace.slug, ()):
         add_demo_model(workspace, demo, by=by, provider_url=provider_url)
+    seed_profile(workspace, by, provider_url)
     seed_easy(workspace, by, provider_url)
 
 

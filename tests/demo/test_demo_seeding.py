@@ -49,6 +49,7 @@ def test_a_model_in_every_state(claims: Workspace) -> None:
         "Customer letters": ("active", False, True),
         "Fraud signals": ("active", True, False),
         "Policy summariser v2": ("draft", False, False),
+        "Claims assessor": ("active", True, True),
         "gpt-4.1-mini": ("active", True, False),
         "claude-haiku-4-5": ("active", True, False),
     }
@@ -59,6 +60,7 @@ def test_a_model_in_every_state(claims: Workspace) -> None:
         "Policy wording assistant": "on",
         "Customer letters": "on",
         "Fraud signals": "failing",
+        "Claims assessor": "on",
         "claims-prod": "on",
         "claims-batch": "on",
         "claims-anthropic": "on",
@@ -68,9 +70,9 @@ def test_a_model_in_every_state(claims: Workspace) -> None:
 def test_seeding_leaves_an_intact_audit_trail_and_no_key_in_it(claims: Workspace) -> None:
     events = AuditEvent.objects.filter(chain=str(claims.pk))
     names = list(events.values_list("event", flat=True))
-    assert names.count("model.activated") == 5
+    assert names.count("model.activated") == 6
     assert names.count("model.activated_without_test") == 1
-    assert names.count("connection.added") == 8
+    assert names.count("connection.added") == 9
     assert verify_chain(str(claims.pk)).ok
     text = str(list(events.values()))
     assert not [key for keys in DEMO_KEYS.values() for key in (keys.accepted, keys.second) if key in text]

@@ -47,4 +47,5 @@ def test_both_tests_run_the_pipeline() -> None:
         "apps/demo/seeding.py",
         "apps/demo/aws.py",
         "apps/demo/easy.py",
+        "apps/demo/profiles.py",
     }
