@@ -128,7 +128,7 @@ def ask_for_registration(request: WorkspaceRequest, parameters: Mapping[str, str
         by=Author(request.user, actor_of(request)),
     )
     if role.state == RoleState.REFUSED:
-        toast(request, "The registration was refused", level="error", detail=role.reason)
+        toast(request, "The registration was refused", level="error", detail="The reason stands beside the role.")
     elif role.is_registered:
         toast(request, "The role is registered", detail="It can be used from now on.")
     else:

@@ -242,3 +242,27 @@ def test_the_catalogue_preselects_a_model(page: BedrockSheet, cast: Cast) -> Non
     assert set(definition.modalities) == {"text_to_text", "image_to_text"}
     page.open(query="?model=%00amazon.titan-text-express-v1")
     assert page.status == 200
+
+
+def test_a_copy_is_finished_on_the_same_page(page: BedrockSheet, cast: Cast) -> None:
+    """Copy opens a draft with everything but the role: that is its connection's."""
+    filled(page, cast).test(prompt="Hello").save("confirm")
+    model = ExternalModel.objects.get()
+    response = page.client.post(f"/w/harbor/models/{model.pk}/copy/")
+    copy = ExternalModel.objects.exclude(pk=model.pk).get()
+    assert response.headers["Location"].endswith(f"/{copy.pk}/edit/")
+    again = BedrockSheet(page.client, scripts=page.scripts).open(copy.pk)
+    assert (again.fields["model_id"], again.fields["role_arn"]) == (NOVA, "")
+
+
+def test_two_people_editing_at_once_are_told(page: BedrockSheet, cast: Cast, client_for: ClientFor) -> None:
+    """Spec 02, the model page: nobody's work is lost, and the next save replaces the other's knowingly."""
+    filled(page, cast).test(prompt="Hello").save("confirm")
+    model = ExternalModel.objects.get()
+    mine, theirs = (BedrockSheet(client_for(who), scripts=page.scripts).open(model.pk) for who in (cast.adam, cast.bob))
+    theirs.fill(name="Bob's Nova").save("confirm")
+    assert theirs.location
+    mine.fill(name="Adam's Nova").save("confirm")
+    assert (mine.status, "changed this model while you were editing it" in mine.text) == (409, True)
+    mine.save("confirm")
+    assert ExternalModel.objects.get().name == "Adam's Nova"
