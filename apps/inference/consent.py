@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from apps.accounts.models import User, Workspace
+from apps.audit.record import hold_chain
 from apps.connections.profiles import AuthorizationProfile
 from apps.core.secrets import Place, Secret, SecretUnreadable, register_sealed, seal, unseal
 from apps.inference.oauth_requests import Challenge
@@ -52,6 +53,7 @@ class ConsentRefused(Exception):
 @transaction.atomic
 def keep_consent(profile: AuthorizationProfile, user: User, challenge: Challenge) -> None:
     """Remember what was asked until the answer comes; forget what nobody answered."""
+    hold_chain(profile.workspace_id)
     Consent.objects.filter(created_at__lt=timezone.now() - VALID).delete()
     consent = Consent(profile=profile, profile_version=profile.version, user=user, state_hash=hash_of(challenge.state))
     consent.verifier = seal(challenge.verifier, consent.place)

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from apps.audit.record import hold_chain
 from apps.connections.profile_actions import note_refresh_failed
+from apps.connections.profile_types import slots_of, spec_of
 from apps.connections.profiles import AuthorizationProfile, ProfileToken, place_of_access, place_of_refresh
 from apps.core.database import release_connection
 from apps.core.secrets import Secret, SecretUnreadable, seal, unseal
@@ -84,12 +87,17 @@ def begin(material: Material, refused_until: datetime | None) -> Token | Claim |
     if token := usable(row, material, refused_until):
         release(material, until)
         return token
-    return Claim(until, now, refresh_of(row, material))
+    return Claim(until, now, refresh_of(row))
 
 
 def token_row(material: Material) -> ProfileToken:
-    profile = AuthorizationProfile.objects.filter(pk=material.id, version=material.version).first()
-    if profile is None:
+    """The row, with its profile. Raises ProviderError(PROFILE_NOT_CONFIGURED) when the tokens of `material` are worth nothing there.
+
+    An edit that has nothing to do with tokens leaves them alone, also while one is being obtained: a rotated refresh token that was not
+    kept would be lost for good.
+    """
+    profile = AuthorizationProfile.objects.prefetch_related("secrets").filter(pk=material.id).first()
+    if profile is None or (profile.version != material.version and shape_of(Material.of(profile)) != shape_of(material)):
         raise not_configured(material.name, "It was changed or deleted while the call was prepared. Try again.")
     row = ProfileToken.objects.filter(profile=profile).first()
     if row is None:
@@ -99,20 +107,27 @@ def token_row(material: Material) -> ProfileToken:
     return row
 
 
+def shape_of(material: Material) -> tuple[list[Any], dict[str, Secret]]:
+    """What a token is obtained with."""
+    slots = slots_of(material.type, material.settings)
+    secrets = {name: secret for name, secret in material.secrets.items() if slots[name].shapes_token}
+    return spec_of(material.type).shaping(material.settings), secrets
+
+
 def usable(row: ProfileToken, material: Material, refused_until: datetime | None) -> Token | None:
-    if row.profile_version != material.version or not row.access_token or row.obtained_at is None:
+    if row.profile_version != row.profile.version or not row.access_token or row.obtained_at is None:
         return None
     if refused_until and row.obtained_at <= refused_until:
         return None
     try:
-        token = Token(unseal(row.access_token, place_of_access(row)), row.obtained_at, row.expires_at, row.profile_version)
+        token = Token(unseal(row.access_token, place_of_access(row)), row.obtained_at, row.expires_at, material.version)
     except SecretUnreadable:
         return None
     return token if token.is_fresh() else None
 
 
-def refresh_of(row: ProfileToken, material: Material) -> Secret | None:
-    if row.profile_version != material.version or not row.refresh_token:
+def refresh_of(row: ProfileToken) -> Secret | None:
+    if row.profile_version != row.profile.version or not row.refresh_token:
         return None
     try:
         return unseal(row.refresh_token, place_of_refresh(row))
@@ -126,8 +141,9 @@ def store(material: Material, granted: Granted, claimed_until: datetime | None =
 
     A claim that somebody else has by now is left alone.
     """
+    hold_chain(material.workspace_id)  # or an edit, which locks profile and token in the other order, could wait for this and this for it
     row = token_row(material)
-    row.profile_version = material.version
+    row.profile_version = row.profile.version
     row.access_token = seal(granted.access, place_of_access(row))
     if granted.refresh:
         row.refresh_token = seal(granted.refresh, place_of_refresh(row))
@@ -135,7 +151,7 @@ def store(material: Material, granted: Granted, claimed_until: datetime | None =
     row.save(update_fields=["profile_version", "access_token", "refresh_token", "obtained_at", "expires_at"])
     if claimed_until:
         release(material, claimed_until)
-    AuthorizationProfile.objects.filter(pk=material.id, version=material.version).exclude(problem="").update(problem="")
+    AuthorizationProfile.objects.filter(pk=material.id).exclude(problem="").update(problem="")
     return Token(granted.access, granted.obtained_at, granted.expires_at, material.version)
 
 

@@ -17,11 +17,13 @@ from django.utils import timezone
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationProfile, Connection, ProfileToken
 from apps.connections.profile_actions import ProfileValues, update_profile
-from apps.demo.provider.authorization import access_tokens
+from apps.core.secrets import Secret
+from apps.demo.provider.authorization import Grant, access_tokens, refresh_tokens
 from apps.egress import rules
 from apps.inference import pipeline
+from apps.inference.oauth_requests import Granted
 from apps.inference.profile_material import Material
-from apps.inference.profile_store import Token, in_database
+from apps.inference.profile_store import Token, in_database, store
 from apps.inference.profile_tokens import Tokens, tokens
 from apps.inference.result import Result
 from apps.inference.target import target_of
@@ -29,7 +31,7 @@ from apps.providers.errors import ProviderError
 from tests.inference.conftest import allow
 from tests.support.cast import Cast
 from tests.support.models import actor
-from tests.support.profiles import assess_definition, client_profile, connected, fresh, token_requests
+from tests.support.profiles import CLIENT, assess_definition, client_profile, code_profile, connected, fresh, token_requests
 from tests.support.provider import RunningProvider, provider, provider_server
 from tests.support.servers import Connection as Peer
 from tests.support.threaded import serving
@@ -264,6 +266,30 @@ def test_a_token_of_older_settings_is_none(transactional_cast: Cast, allowed: Ru
         profile = update_profile(profile, values=values, actor=actor(transactional_cast.alice), expected_version=profile.version)
         async_to_sync(tokens.get)(Material.of(profile), in_force)
         assert len(token_requests(allowed)) == requests
+
+
+def test_a_rotated_refresh_token_survives_an_edit_meanwhile(transactional_cast: Cast, allowed: RunningProvider) -> None:
+    """An admin allows another host while the token is being renewed: what the server has rotated is kept."""
+    cast = transactional_cast
+    profile = code_profile(cast.harbor, cast.alice, allowed, token_url=f"{slow(allowed)}/oauth/token")
+    granted = Granted(Secret("at-old-4711"), Secret(refresh_tokens.add(Grant(CLIENT, "", 1e12))), timezone.now(), timezone.now(), "")
+    material = Material.of(profile)
+    store(material, granted)
+    in_force = rules.current()
+
+    async def story() -> None:
+        renewing = asyncio.create_task(tokens.get(material, in_force))
+        await asyncio.sleep(0.15)
+        values = ProfileValues(profile.settings, (allowed.url, "https://two.example.com:443"), {})
+        await in_database(update_profile, profile, values=values, actor=actor(cast.alice), expected_version=1)
+        await renewing
+
+    async_to_sync(story)()
+    later = Material.of(AuthorizationProfile.objects.get())
+    assert later.version == 2
+    with time_machine.travel(timezone.now() + timedelta(hours=1), tick=True):
+        async_to_sync(tokens.get)(later, rules.current())
+    assert [body["grant_type"] for body in token_requests(allowed)] == ["refresh_token", "refresh_token"]
 
 
 # Failures
