@@ -392,6 +392,11 @@ ROWS = [
         ("w authorization_profile.tested failed",),
     ),
     Row(
+        "connections.record_profile_refusal",
+        lambda cast: lambda: profiles.record_profile_refusal(cast.harbor, name="", hosts=["10.0.0.1"], actor=actor(cast.alice)),
+        ("w egress.refused refused",),
+    ),
+    Row(
         "connections.note_refresh_failed",
         with_profile(fail_profile),
         ("w authorization_profile.refresh_failed",),

@@ -1,6 +1,6 @@
 """Every change of an authorization profile. Each is atomic and leaves one audit event; secrets show there as *changed*."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.accounts.models import Workspace
 from apps.audit.events import Event
 from apps.audit.models import Outcome
-from apps.audit.record import SYSTEM, Actor, hold_chain, record
+from apps.audit.record import SYSTEM, Actor, Target, hold_chain, record
 from apps.connections.profile_types import spec_of
 from apps.connections.profiles import AuthorizationProfile, ProfileSecret, ProfileToken
 from apps.core.secrets import Secret, hint, seal
@@ -124,6 +124,15 @@ def record_profile_test(profile: AuthorizationProfile, *, outcome: Outcome, fact
         outcome=outcome,
         changes=facts,
     )
+
+
+@transaction.atomic
+def record_profile_refusal(workspace: Workspace, *, name: str, hosts: Sequence[str], actor: Actor) -> None:
+    """Addresses in a profile's form that the egress rules refuse (spec 07 B7). The event names hosts, not paths or queries."""
+    hold_chain(workspace.pk)
+    about = Target("connections.authorizationprofile", "", name or "Unsaved profile")
+    changes = {"host": ", ".join(hosts)}
+    record(Event.EGRESS_REFUSED, actor=actor, workspace=workspace.pk, target=about, outcome=Outcome.REFUSED, changes=changes)
 
 
 @transaction.atomic

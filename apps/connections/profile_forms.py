@@ -12,10 +12,12 @@ from apps.connections.profile_places import LOCATIONS, MAX_NAME
 from apps.connections.profile_types import ACCESS_TOKEN, Field, Kind, Rows, TypeSpec, row_secret, slots_of, url_origin
 from apps.connections.profiles import AuthorizationProfile
 from apps.core.egress import EgressRule, check_url
-from apps.core.outbound import OutboundError
+from apps.core.endpoint import Endpoint
+from apps.core.outbound import Failure, OutboundError
 from apps.core.secrets import Secret
 from apps.core.text import is_mask
 from apps.external_models.definition import looks_secret
+from apps.external_models.models import host_of
 from apps.external_models.names import check_name
 
 MAX_SECRET = 20_000
@@ -36,6 +38,7 @@ class ProfileForm(forms.Form):
         super().__init__(data, initial=initial_of(spec, profile))
         self.spec, self.profile, self.rules = spec, profile, tuple(rules)
         self.stored = frozenset(profile.stored_secrets()) if profile else frozenset()
+        self.refused: list[str] = []  # hosts that the egress rules do not allow
         if profile is None:
             self.fields["name"] = forms.CharField(
                 label="Profile name",
@@ -92,7 +95,7 @@ class ProfileForm(forms.Form):
     def read_origin(self, entry: str) -> str:
         """`api.example.com` or an address without a path, checked as a call to it would be (spec 07 B4)."""
         try:
-            endpoint = check_url(entry if "://" in entry else f"https://{entry}", self.rules)
+            endpoint = self.checked_url(entry if "://" in entry else f"https://{entry}")
         except OutboundError as error:
             raise forms.ValidationError(f"{entry[:200]}: {error.message} {error.hint}".strip()) from error
         if endpoint.target != "/":
@@ -127,9 +130,18 @@ class ProfileForm(forms.Form):
 
     def check_address(self, url: str) -> None:
         try:
-            check_url(url, self.rules)
+            self.checked_url(url)
         except OutboundError as error:
             raise ValueError(f"{error.message} {error.hint}".strip()) from error
+
+    def checked_url(self, url: str) -> Endpoint:
+        """Exactly what a call would check before it connects (spec 07 B4). Raises OutboundError; a refusal is kept for the audit log."""
+        try:
+            return check_url(url, self.rules)
+        except OutboundError as error:
+            if error.code is Failure.URL_NOT_ALLOWED:
+                self.refused.append(host_of(url))
+            raise
 
     def check(self, name: str, rule: Callable[[str], object], value: str) -> None:
         try:

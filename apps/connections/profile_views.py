@@ -30,6 +30,9 @@ def profile_list(request: WorkspaceRequest) -> HttpResponse:
 
 def show(request: WorkspaceRequest, *, form: ProfileForm | None = None, profile: AuthorizationProfile | None = None) -> HttpResponse:
     """The table, and under it the card of the profile that is added or edited."""
+    if form and form.refused:
+        name = profile.name if profile else str(form["name"].value() or "")
+        actions.record_profile_refusal(request.workspace, name=name, hosts=form.refused, actor=actor_of(request))
     context = {
         "profiles": profile_rows(request.workspace),
         "form": form,

@@ -158,6 +158,13 @@ def test_what_cannot_work_is_refused(type_name: str, typed: dict[str, str], word
         assert secret not in html  # A6: what was typed into a refused form is typed again
 
 
+def test_an_address_that_is_not_allowed_is_audited(adam: Client) -> None:
+    """B7, also when the form stops it before any call."""
+    errors(add(adam, "client_credentials", hosts="localhost", token_url="https://169.254.169.254/token?key=4711"))
+    event = AuditEvent.objects.get(event="egress.refused")
+    assert (event.outcome, event.target_name, event.changes["host"]["after"]) == ("refused", "Claims gateway", "localhost, 169.254.169.254")
+
+
 @pytest.mark.parametrize(
     ("typed", "stored"),
     [
