@@ -15,14 +15,23 @@ from urllib.parse import quote, quote_plus
 MASK = "••••"
 MIN_LENGTH = 4  # shorter values are parts of ordinary words: replacing them would shred every text and hide nothing
 MIN_BASE64 = 8  # encoded fragments shorter than this match by chance
-MAX_VALUES = 256  # bounds a context that never ends, for example a worker thread outside call_secrets()
+MAX_VALUES = 256  # bounds a context that never ends, for example a worker thread outside call_secrets(); never a call's own
 # JSON writers may escape any character: .NET writes "+" as \u002B, Go "&" as \u0026. After an even number of backslashes it is an escape.
 JSON_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u00([2-7][0-9a-fA-F])")
 SCHEME_AND_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,19}\s+(\S.*)", re.DOTALL)
 
 type _Values = dict[str, tuple[str, ...] | None]  # revealed text -> its written forms, worked out when first needed
 
-_revealed: ContextVar[_Values | None] = ContextVar("patchbay_revealed", default=None)
+
+class _Scope:
+    """What was revealed in one call, or (`endless`) in a context outside any."""
+
+    def __init__(self, *, endless: bool) -> None:
+        self.values: _Values = {}
+        self.endless = endless
+
+
+_revealed: ContextVar[_Scope | None] = ContextVar("patchbay_revealed", default=None)
 
 
 @contextmanager
@@ -31,10 +40,11 @@ def call_secrets() -> Iterator[None]:
 
     Nested use shares the outermost scope, so that an inner one never forgets a value early.
     """
-    if _revealed.get() is not None:
+    around = _revealed.get()
+    if around is not None and not around.endless:
         yield
         return
-    token = _revealed.set({})
+    token = _revealed.set(_Scope(endless=False))
     try:
         yield
     finally:
@@ -43,22 +53,24 @@ def call_secrets() -> Iterator[None]:
 
 def register(text: str) -> None:
     """Remember a revealed value for this call. Outside call_secrets() it is remembered by the current context."""
-    values = _revealed.get()
-    if values is None:
-        values = {}
-        _revealed.set(values)
+    scope = _revealed.get()
+    if scope is None:
+        scope = _Scope(endless=True)
+        _revealed.set(scope)
     for value in (text, *_credentials(text)):
         if len(value) >= MIN_LENGTH:
-            values.setdefault(value, None)
-    while len(values) > MAX_VALUES:
-        del values[next(iter(values))]
+            scope.values.setdefault(value, None)
+    # A call forgets none of its secrets: whoever can add headers to it could push a colleague's key out.
+    while scope.endless and len(scope.values) > MAX_VALUES:
+        del scope.values[next(iter(scope.values))]
 
 
 def redact(text: str) -> str:
     """The text with every value revealed in this call, in any usual written form, replaced by a mask. Longest first."""
-    values = _revealed.get()
-    if not values or not text:
+    scope = _revealed.get()
+    if scope is None or not scope.values or not text:
         return text
+    values = scope.values
     forms: set[str] = set()
     for value, known in list(values.items()):
         if known is None:

@@ -179,7 +179,8 @@ def _token(document: dict[str, JsonValue], name: str) -> Secret:
 
 def _refusal(response: Response, document: dict[str, JsonValue]) -> ProviderError:
     """A no is told apart from a server that is not well."""
-    said = [str(storable(document[name]))[:500] for name in ("error", "error_description") if document.get(name)]
+    # Whole: whoever shows it masks secrets before cutting it, since half a secret is not recognized.
+    said = [str(storable(document[name])) for name in ("error", "error_description") if document.get(name)]
     words = ": ".join(said)
     if response.status in REFUSED or response.status == 200:
         return ProviderError(

@@ -10,6 +10,7 @@ from apps.core.outbound import OutboundError
 from apps.core.secrets import Secret, call_secrets, redact
 from apps.inference.authorization import Authorized
 from apps.inference.bedrock import bedrock_wire
+from apps.inference.masking import without_secrets
 from apps.inference.result import Failure, Received, Result, Sent
 from apps.inference.target import Target
 from apps.providers.base import CheckRequest, WireFormat
@@ -155,7 +156,8 @@ async def deliver(authorized: Authorized, target: Target, rules: Sequence[Egress
 
 def read(wire: WireFormat[Secret], exchange: Exchange, result: Result) -> Result:
     """The answer out of the response. An error status or something that is not JSON raises ProviderError."""
-    answer = wire.read_answer(Response(exchange.status, exchange.headers, exchange.body))
+    body = exchange.body if 200 <= exchange.status <= 299 else without_secrets(exchange.body)
+    answer = wire.read_answer(Response(exchange.status, exchange.headers, body))
     return replace(
         result,
         output=redact(storable(answer.text)),

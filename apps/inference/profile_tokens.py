@@ -21,6 +21,7 @@ from apps.inference.oauth_requests import Granted, client_credentials_request, r
 from apps.inference.profile_material import Material, not_configured
 from apps.inference.profile_store import Claim, Token, Wait, begin, fail, in_database, release, store
 from apps.providers.errors import ErrorKind, ProviderError
+from apps.providers.http_errors import MAX_MESSAGE
 from apps.providers.types import Request, Response
 
 LIMITS = Limits(connect=5.0, first_byte=10.0, total=10.0, body_bytes=64 * 1024)
@@ -148,7 +149,7 @@ async def exchange(request: Request[Secret], rules: Sequence[EgressRule]) -> Gra
             hint = CHECK_URL if error.code in ABOUT_MODELS else error.hint
             raise ProviderError(ErrorKind.TOKEN_FAILED, redact(message), redact(hint), retryable=error.retryable) from error
         except ProviderError as error:
-            error.provider_message, error.message = redact(error.provider_message), redact(error.message)
+            error.provider_message, error.message = redact(error.provider_message)[:MAX_MESSAGE], redact(error.message)
             raise
 
 
