@@ -39,12 +39,21 @@ class RotateForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if "key" in data:
+        if (self.data.get("version"), self.data.get("endpoint")) != (str(self.connection.version), self.endpoint):
+            self.add_error(
+                None, f"The connection or its endpoint was changed meanwhile. If the key is for {self.endpoint}, enter it again."
+            )
+        elif "key" in data:
             try:
                 check_new_key(self.connection, self.secret)
             except (KeyAlreadyUsed, RotationChangesNothing) as error:
                 self.add_error("key", str(error))
         return data
+
+    @property
+    def endpoint(self) -> str:
+        """Where the key would go, carried by the page: a key typed for one host is never sent to another (spec 07 A8)."""
+        return self.connection.model.definition.url
 
     @property
     def secret(self) -> Secret:

@@ -23,6 +23,7 @@ from tests.inference.conftest import KEY, allow, connect, triage_definition
 from tests.support.cast import Cast
 from tests.support.easy import FIVE, WRONG, Played
 from tests.support.models import author
+from tests.support.page import read
 from tests.support.provider import DEMO_KEYS, RunningProvider
 from tests.support.together import at_once
 
@@ -33,8 +34,11 @@ def url_of(connection: Connection) -> str:
     return reverse("inference:rotate_key", args=["harbor", connection.model_id, connection.pk])
 
 
-def rotate(client: Client, connection: Connection, key: str, *, htmx: bool = False) -> Any:
-    return client.post(url_of(connection), {"key": key}, headers={"HX-Request": "true"} if htmx else {})
+def rotate(client: Client, connection: Connection, key: str, *, htmx: bool = False, **fields: str) -> Any:
+    """Open the dialog, type the key, press the button."""
+    page = read(client.get(url_of(connection))).one("form", action=url_of(connection))
+    data = {field["name"]: field.attrs.get("value", "") for field in page.all("input")} | {"key": key} | fields
+    return client.post(url_of(connection), data, headers={"HX-Request": "true"} if htmx else {})
 
 
 def status_of(client: Client, connection: Connection) -> int:
@@ -123,6 +127,19 @@ def test_bad_input_asks_nobody(bob: Client, connected: Connection, provider: Run
     assert answer.status_code == 422
     assert words.lower() in answer.content.decode().lower()
     assert not provider.recorded
+
+
+def test_a_key_never_goes_to_a_host_that_it_was_not_typed_for(bob: Client, connected: Connection, provider: RunningProvider) -> None:
+    """A8: the model moved to another host while the dialog was open, or the page does not say which host it was for."""
+    page = bob.get(url_of(connected)).content.decode()
+    assert f'name="endpoint" value="{connected.model.definition.url}"' in page
+    for fields in ({"endpoint": "https://other.example.com/"}, {"endpoint": ""}, {"version": "99"}, {"version": ""}):
+        answer = rotate(bob, connected, NEW, **fields)
+        assert answer.status_code == 422
+        assert "was changed meanwhile" in answer.content.decode()
+    assert bob.post(url_of(connected), {"key": NEW}).status_code == 422
+    assert not provider.recorded
+    assert Connection.objects.get(pk=connected.pk).version == connected.version
 
 
 def test_a_key_of_another_connection_of_the_model(bob: Client, cast: Cast, connected: Connection, provider: RunningProvider) -> None:
