@@ -1,6 +1,7 @@
 """Opaque secrets and their sealed form (spec 03 "Secrets", spec 07 A3-A7)."""
 
 import ast
+import base64
 import copy
 import json
 import logging
@@ -14,7 +15,7 @@ from django.template import Context, Template
 
 from apps.core.datakeys import data_keys
 from apps.core.models import DataKey
-from apps.core.secrets import Place, Secret, SecretUnreadable, fingerprint, hint, seal, sealed_under, unseal
+from apps.core.secrets import Place, Secret, SecretUnreadable, call_secrets, fingerprint, hint, redact, seal, sealed_under, unseal
 
 PLANTED = "sk-planted-0123456789abcdef"
 PLACE = Place(scope=str(uuid4()), table="connections_connectionsecret", row="7", field="api_key")
@@ -74,10 +75,25 @@ def test_prefix_and_strip_stay_opaque() -> None:
     assert Secret("  key\n").stripped() == Secret("key")
 
 
+@pytest.mark.parametrize(
+    ("user", "password", "form_encoded", "plain"),
+    [("härbor", "pä:ss", False, "härbor:pä:ss"), ("my client", "a+b/c&d", True, "my+client:a%2Bb%2Fc%26d")],
+)
+def test_a_basic_header_is_made_closed_and_known_to_redaction(user: str, password: str, form_encoded: bool, plain: str) -> None:
+    """A5, A9: nobody outside sees the password, and every form of it is masked once it was sent (RFC 7617; RFC 6749, 2.3.1)."""
+    header = Secret(password).as_basic(user, form_encoded=form_encoded)
+    credentials = base64.b64encode(plain.encode()).decode()
+    assert header == Secret(f"Basic {credentials}")
+    with call_secrets():
+        header.reveal()
+        for form in (password, credentials, f"Basic {credentials}", plain.partition(":")[2]):
+            assert form not in redact(f"the server says {form}!")
+
+
 def test_reveal_is_called_in_the_outbound_module_only() -> None:
     """A5: walks every module of the product."""
     callers = {path.relative_to(settings.BASE_DIR).as_posix() for path in Path(settings.BASE_DIR, "apps").rglob("*.py") if reveals(path)}
-    assert callers == {"apps/core/http.py"}
+    assert callers == {"apps/core/http.py", "apps/core/sigv4.py"}  # the second signs for the first, over the bytes that are sent
 
 
 def test_inner_text_is_read_where_secrets_are_sealed_only() -> None:
