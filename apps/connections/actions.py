@@ -314,7 +314,8 @@ def request_registration(
     """Ask for a role to be registered. `check` was made before, outside of any transaction (spec 07 G2).
 
     A role that the check found open or closed is refused at once; a sound one waits for platform staff, unless the deployment registers
-    automatically. One that is registered already stays as it is, without an event.
+    automatically. One that a person refused always waits for staff, and keeps their reason until then. One that is registered already
+    stays as it is, without an event.
     """
     hold_chain(workspace.pk)
     role = BedrockRole.objects.select_for_update().filter(workspace=workspace, role_arn=role_arn).first()
@@ -322,22 +323,28 @@ def request_registration(
         role = BedrockRole(workspace=workspace, role_arn=role_arn)
     elif role.is_registered:
         return role
-    role.sts_region, role.state, role.reason = sts_region, RoleState.REQUESTED, ""
+    refused_by_staff = role.decided_by_id is not None
+    role.sts_region, role.state = sts_region, state_after(check, automatic=automatic and not refused_by_staff)
     role.check_result, role.checked_at = check.words[:500], timezone.now()
     role.requested_by, role.requested_at = by.user, timezone.now()
-    role.decided_by, role.decided_at = None, None
-    if check.verdict in (Verdict.OPEN, Verdict.CLOSED):
-        role.state, role.reason = RoleState.REFUSED, check.words[:500]
-    elif automatic and check.verdict is Verdict.SOUND:
-        role.state = RoleState.REGISTERED
-    if role.state != RoleState.REQUESTED:
-        role.decided_at = timezone.now()
+    decided = role.state != RoleState.REQUESTED
+    reason = role.check_result if role.state == RoleState.REFUSED else ""
+    if not refused_by_staff:
+        role.reason, role.decided_at = reason, timezone.now() if decided else None
     role.save()
     changes = {"STS region": sts_region, "check": f"{check.verdict}: {check.words}"}
     record(Event.BEDROCK_ROLE_REQUESTED, actor=by.actor, workspace=workspace.pk, target=role, changes=changes)
-    if role.state != RoleState.REQUESTED:
-        _record_decision(role, chains=(workspace.pk,), actor=by.actor, changes={"decided": "automatically, by the check"})
+    if decided:
+        by_check = {"decided": "automatically, by the check"}
+        _record_decision(role, reason, chains=(workspace.pk,), actor=by.actor, changes=by_check)
     return role
+
+
+def state_after(check: RoleCheck, *, automatic: bool) -> RoleState:
+    """Where a request leads that nobody decides on."""
+    if check.verdict in (Verdict.OPEN, Verdict.CLOSED):
+        return RoleState.REFUSED
+    return RoleState.REGISTERED if automatic and check.verdict is Verdict.SOUND else RoleState.REQUESTED
 
 
 @transaction.atomic
@@ -351,7 +358,7 @@ def register_role(role: BedrockRole, *, check: RoleCheck, override: bool, reason
     changes: dict[str, object] = {"check": f"{check.verdict}: {check.words}", "reason": reason}
     if check.verdict is not Verdict.SOUND:
         changes["override"] = True
-    _record_decision(role, chains=(role.workspace_id, None), actor=by.actor, changes=changes)
+    _record_decision(role, reason, chains=(role.workspace_id, None), actor=by.actor, changes=changes)
     return role
 
 
@@ -362,7 +369,7 @@ def refuse_role(role: BedrockRole, *, reason: str, by: Author) -> BedrockRole:
     before = role.state
     decide(role, RoleState.REFUSED, reason, by)
     changes = {"reason": reason, "state": (before, role.state)}
-    _record_decision(role, chains=(role.workspace_id, None), actor=by.actor, changes=changes)
+    _record_decision(role, reason, chains=(role.workspace_id, None), actor=by.actor, changes=changes)
     return role
 
 
@@ -372,11 +379,11 @@ def decide(role: BedrockRole, state: RoleState, reason: str, by: Author) -> None
     role.save()
 
 
-def _record_decision(role: BedrockRole, *, chains: Sequence[UUID | None], actor: Actor, changes: Mapping[str, object]) -> None:
+def _record_decision(role: BedrockRole, reason: str, *, chains: Sequence[UUID | None], actor: Actor, changes: Mapping[str, object]) -> None:
     """The event of a decision, in the workspace's chain and, what staff decide, after it in the platform's (spec 07 D7)."""
     event = Event.BEDROCK_ROLE_REGISTERED if role.is_registered else Event.BEDROCK_ROLE_REFUSED
     for chain in chains:
-        record(event, actor=actor, workspace=chain, target=role, changes=changes, description=role.reason)
+        record(event, actor=actor, workspace=chain, target=role, changes=changes, description=reason[:500])
 
 
 def lock_role(role: BedrockRole) -> BedrockRole:

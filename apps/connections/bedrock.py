@@ -69,6 +69,11 @@ class BedrockRole(models.Model):
     def is_registered(self) -> bool:
         return self.state == RoleState.REGISTERED
 
+    @property
+    def asked_again(self) -> bool:
+        """Whether it waits although a person refused it before, for `reason`: only a person registers it then."""
+        return self.state == RoleState.REQUESTED and self.decided_by_id is not None
+
 
 def find_role(workspace: Workspace | None, role_arn: str) -> BedrockRole | None:
     """The registration of a role for the workspace; None where none was requested."""

@@ -39,6 +39,8 @@ def registration_in_words(workspace_id: UUID | None, role_arn: str) -> str:
         return f"This role is not registered yet. {REQUEST_LATER}"
     if role.state == RoleState.REFUSED:
         return f"The registration of this role was refused: {role.reason}"
+    if role.asked_again:
+        return f"The registration of this role is requested again; platform staff decide. They refused it before: {role.reason}"
     return "This role is registered." if role.is_registered else "The registration of this role is requested; platform staff decide."
 
 

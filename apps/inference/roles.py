@@ -97,6 +97,8 @@ def not_registered(workspace: Workspace | None, role_arn: str) -> ProviderError 
         message, hint = "This role is not registered with the platform.", "Request its registration on the model's page, under Credentials."
     elif role.state == RoleState.REQUESTED:
         message, hint = "This role is not registered yet: its registration is requested.", "Platform staff decide; try again after that."
+        if role.asked_again:
+            message = f"This role is not registered: its registration was refused ({role.reason}), and is requested again."
     else:
         message = f"The registration of this role was refused: {role.reason or 'no reason given'}"
         hint = "Correct what the reason says, then request the registration again."

@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from apps.accounts.models import Workspace
 from apps.audit.models import AuditEvent
-from apps.connections.actions import request_registration
+from apps.connections.actions import refuse_role, request_registration
 from apps.connections.bedrock import AwsIdentity, BedrockRole, RoleCheck, RoleState, Verdict, external_id_of
+from apps.connections.role_fields import registration_in_words
 from apps.demo.provider.keys import AWS_SECRET_ACCESS_KEY
 from apps.inference.role_checks import plan_trial, try_role
 from tests.conftest import ClientFor
@@ -136,6 +137,40 @@ def test_a_refused_role_can_be_requested_again(cast: Cast) -> None:
     role = ask(cast, arn, RoleCheck(Verdict.SOUND, "Yes."))
     assert (role.state, role.reason, role.decided_at) == (RoleState.REQUESTED, "", None)
     assert BedrockRole.objects.count() == 1
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Verdict.SOUND, RoleState.REQUESTED),
+        (Verdict.UNKNOWN, RoleState.REQUESTED),
+        (Verdict.OPEN, RoleState.REFUSED),
+        (Verdict.CLOSED, RoleState.REFUSED),
+    ],
+)
+def test_what_staff_refused_only_staff_register(cast: Cast, verdict: Verdict, state: str, automatic: bool) -> None:
+    """Spec 02: platform staff decide. Asking again, however often, neither registers the role nor wipes who refused it and why."""
+    refused = refuse_role(register(cast.harbor, good_role(cast.harbor)), reason="Left the company.", by=author(cast.pat))
+    for _ in range(2):
+        role = ask(cast, refused.role_arn, RoleCheck(verdict, "What the check said."), automatic=automatic)
+        role.refresh_from_db()
+        assert (role.state, role.reason, role.decided_by, role.decided_at) == (state, "Left the company.", cast.pat, refused.decided_at)
+        assert (role.check_result, role.requested_by) == ("What the check said.", cast.adam)
+    assert ("registration_requested", "workspace") in events()
+    assert ("registered", "workspace") not in events()
+    assert "Left the company." in registration_in_words(cast.harbor.pk, role.role_arn)
+
+
+def test_a_role_that_staff_refused_is_registered_by_staff(cast: Cast, aws: Aws, pat: Client) -> None:
+    """They see their reason beside the new request."""
+    allow(aws)
+    role = refuse_role(register(cast.harbor, good_role(cast.harbor)), reason="Left the company.", by=author(cast.pat))
+    ask(cast, role.role_arn, RoleCheck(Verdict.SOUND, "Yes."), automatic=True)
+    assert "State: Requested again (Left the company.)" in pat.get(reverse("admin:connections_bedrockrole_decide", args=[role.pk])).text
+    assert decide(pat, role, decision="register").status_code == 302
+    role.refresh_from_db()
+    assert (role.state, role.reason) == (RoleState.REGISTERED, "")
 
 
 def test_a_registered_role_stays_registered(cast: Cast) -> None:
