@@ -20,6 +20,7 @@ from apps.core.access import require
 from apps.core.database import release_connection
 from apps.core.egress import EgressRule
 from apps.core.htmx import is_fragment_request, redirect, render_fragment, render_page, toast
+from apps.core.limits import limit_calls_out
 from apps.core.secrets import Secret
 from apps.egress import rules
 from apps.inference.consent import ConsentRefused, keep_consent, take_consent
@@ -45,6 +46,7 @@ class ReadyTest:
 
 @require_POST
 @require(Permission.MANAGE_CREDENTIALS)
+@limit_calls_out
 async def profile_test(request: WorkspaceRequest, profile_id: UUID) -> HttpResponse:
     """Obtain a token, or sign a request, and say what came of it."""
     ready = await sync_to_async(prepare)(request, profile_id)
@@ -87,6 +89,7 @@ def note(request: WorkspaceRequest, profile: AuthorizationProfile, tried: Tried)
 
 @require_POST
 @require(Permission.MANAGE_CREDENTIALS)
+@limit_calls_out
 def profile_consent(request: WorkspaceRequest, profile_id: UUID) -> HttpResponse:
     """Send the person to the provider's consent page."""
     profile = get_profile(request.workspace, profile_id)

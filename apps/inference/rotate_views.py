@@ -19,6 +19,7 @@ from apps.core.access import require
 from apps.core.database import release_connection
 from apps.core.egress import EgressRule
 from apps.core.htmx import redirect, render_page, toast
+from apps.core.limits import limit_calls_out
 from apps.egress import rules
 from apps.external_models.queries import get_model
 from apps.inference import pipeline
@@ -54,6 +55,7 @@ class ReadyCheck:
 
 @require_http_methods(["GET", "POST"])
 @require(Permission.EDIT_MODELS)
+@limit_calls_out
 async def rotate(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> HttpResponse:
     """Ask for the new key; check it with the provider; switch. Async, so that a closed browser cancels the check."""
     ready = await sync_to_async(prepare)(request, model_id, connection_id)

@@ -17,6 +17,7 @@ from apps.core.access import require
 from apps.core.database import release_connection
 from apps.core.egress import EgressRule
 from apps.core.htmx import is_fragment_request, redirect, render_fragment, toast
+from apps.core.limits import limit_calls_out
 from apps.egress import rules
 from apps.external_models.queries import get_model
 from apps.inference import pipeline
@@ -40,6 +41,7 @@ class ReadyTest:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
+@limit_calls_out
 async def test_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> HttpResponse:
     """Call the model once through this connection and say what came of it."""
     try:

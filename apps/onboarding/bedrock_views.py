@@ -21,6 +21,7 @@ from apps.core.access import require
 from apps.core.database import release_connection
 from apps.core.egress import EgressRule
 from apps.core.htmx import redirect, toast
+from apps.core.limits import limit_calls_out
 from apps.egress import rules
 from apps.external_models.actions import Author
 from apps.external_models.models import ExternalModel
@@ -87,6 +88,7 @@ def bedrock_role(request: WorkspaceRequest) -> HttpResponse:
 
 @require_POST
 @require(Permission.EDIT_MODELS)
+@limit_calls_out
 async def bedrock_register(request: WorkspaceRequest) -> HttpResponse:
     """Ask for the typed role's registration. AWS is asked first whether the role is sound, outside of any transaction."""
     ready = await sync_to_async(prepare_registration)(request)
@@ -137,6 +139,7 @@ def ask_for_registration(request: WorkspaceRequest, parameters: Mapping[str, str
 
 @require_POST
 @require(Permission.EDIT_MODELS)
+@limit_calls_out
 async def bedrock_register_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> HttpResponse:
     """The same for the role of a connection, from its menu."""
     ready = await sync_to_async(prepare_connection)(request, model_id, connection_id)

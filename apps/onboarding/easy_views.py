@@ -14,6 +14,7 @@ from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed
 from apps.core.access import require
 from apps.core.database import release_connection
 from apps.core.htmx import redirect, toast
+from apps.core.limits import limit_calls_out
 from apps.egress import rules
 from apps.external_models.actions import Author
 from apps.inference import pipeline
@@ -40,6 +41,7 @@ class ReadyCheck:
 
 @require_http_methods(["GET", "POST"])
 @require(Permission.EDIT_MODELS)
+@limit_calls_out
 async def credentials(request: WorkspaceRequest, provider: str) -> HttpResponse:
     """Check the key, then save. Async, so that a closed browser cancels the check."""
     ready = await sync_to_async(prepare)(request, provider)

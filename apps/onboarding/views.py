@@ -17,6 +17,7 @@ from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections.actions import ConnectionNameTaken, KeyAlreadyUsed, ProfileUnknown
 from apps.core.access import require
 from apps.core.htmx import is_fragment_request, redirect, toast
+from apps.core.limits import limit_calls_out
 from apps.external_models.actions import Author, EditConflict, NameTaken
 from apps.external_models.models import ExternalModel
 from apps.inference import pipeline
@@ -163,6 +164,7 @@ def sample(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResp
 
 @require_POST
 @require(Permission.EDIT_MODELS)
+@limit_calls_out
 async def test(request: WorkspaceRequest, page: type[Builder] = Builder) -> HttpResponse:  # noqa: PT028 - no test, a view
     """Send the request exactly as it would be sent at run time. Async, so that a closed browser cancels the upstream call."""
     ready = await sync_to_async(prepare_test)(request, page)
