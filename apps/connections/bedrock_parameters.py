@@ -12,8 +12,9 @@ ROLE, STS_REGION, REGION = NAMES = ("role_arn", "sts_region", "region")
 
 
 def complete(values: Mapping[str, str]) -> dict[str, str]:
-    """The three parameters without blanks around them; an STS region that is not chosen is the model's."""
+    """The three parameters as AWS writes them, without blanks around them; an STS region that is not chosen is the model's."""
     found = {name: str(values.get(name, "")).strip() for name in NAMES}
+    found |= {name: found[name].lower() for name in (STS_REGION, REGION)}
     return found | {STS_REGION: found[STS_REGION] or found[REGION]}
 
 

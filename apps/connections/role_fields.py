@@ -9,6 +9,7 @@ from apps.connections.bedrock import BedrockRole, RoleState
 from apps.connections.models import Connection
 from apps.external_models.models import ExternalModel
 from apps.providers.aws import is_role_arn, region_choices
+from apps.providers.aws.roles import EXAMPLE
 
 REQUEST_LATER = "Request its registration from the connection's menu, once it is saved."
 
@@ -17,17 +18,26 @@ def role_fields(workspace_id: UUID | None, role_arn: str) -> dict[str, forms.Fie
     """By parameter, for the role as it is typed or stored. They are checked by `role_problems`, as on the model's own page."""
     arn = forms.CharField(
         label="IAM role ARN",
-        required=False,
+        error_messages={"required": f"Enter the ARN of the role, such as {EXAMPLE}."},
         max_length=3000,
         widget=forms.TextInput(attrs={"class": "mono", "spellcheck": "false", "autocapitalize": "off"}),
         help_text=registration_in_words(workspace_id, role_arn.strip()),
     )
-    return {"role_arn": arn, "sts_region": region_field("STS region", "Same as the model region"), "region": region_field("Model region")}
+    sts_region = region_field("STS region", "Same as the model region")
+    sts_region.required = False
+    return {"role_arn": arn, "sts_region": sts_region, "region": region_field("Model region", "Choose a region")}
 
 
-def region_field(label: str, empty: str = "Choose a region") -> forms.ChoiceField:
-    invalid = {"invalid_choice": "“%(value)s” is not an AWS region. Choose one from the list."}
-    return forms.ChoiceField(label=label, choices=[("", empty), *region_choices()], required=False, error_messages=invalid)
+class RegionField(forms.ChoiceField):
+    """A region as AWS writes it, however it was typed."""
+
+    def to_python(self, value: object) -> str:
+        return str(super().to_python(value)).strip().lower()
+
+
+def region_field(label: str, empty: str) -> RegionField:
+    said = {"invalid_choice": "“%(value)s” is not an AWS region. Choose one from the list.", "required": "Choose a region."}
+    return RegionField(label=label, choices=[("", empty), *region_choices()], error_messages=said)
 
 
 def registration_in_words(workspace_id: UUID | None, role_arn: str) -> str:

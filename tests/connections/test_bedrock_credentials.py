@@ -45,6 +45,11 @@ def test_a_second_role_is_added_and_its_sts_region_follows_the_models(bob: Clien
     assert Connection.objects.get().parameters == {"role_arn": ROLE, "sts_region": "eu-central-1", "region": "eu-central-1"}
 
 
+def test_regions_are_kept_as_aws_writes_them(bob: Client, model: ExternalModel) -> None:
+    assert add(bob, model, region="EU-Central-1", sts_region=" US-EAST-1 ").status_code == 302
+    assert Connection.objects.get().parameters == {"role_arn": ROLE, "sts_region": "us-east-1", "region": "eu-central-1"}
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
