@@ -52,9 +52,11 @@ class Tokens:
             flight, is_mine = self._join(material)
             if is_mine:
                 return await self._fly(flight, material, rules, refused_until)
+            landing = asyncio.wrap_future(flight)
+            landing.add_done_callback(_looked_at)
             try:
                 # Shielded: one caller who leaves must not cancel what the others wait for.
-                token = await asyncio.shield(asyncio.wrap_future(flight))
+                token = await asyncio.shield(landing)
             except _Interrupted:
                 continue
             if refused_until is None or token.obtained_at > refused_until:
@@ -100,6 +102,12 @@ class Tokens:
                 flight.set_result(outcome)
             else:
                 flight.set_exception(outcome)
+
+
+def _looked_at(landing: "asyncio.Future[Token]") -> None:
+    """Somebody who has left does not look at the outcome; asyncio would log a failure as one that nobody dealt with."""
+    if not landing.cancelled():
+        landing.exception()
 
 
 tokens = Tokens()
