@@ -86,6 +86,12 @@ def test_the_role_may_live_in_another_region_than_the_model(cast: Cast, aws: Aws
     assert aws.provider.recorded[0].request.path == "/aws/sts/us-east-1/"
 
 
+def test_regions_in_capitals_are_the_same_regions(cast: Cast, aws: Aws) -> None:
+    connection = connect_bedrock(cast.harbor, cast.alice, sts_region="US-EAST-1", region=" EU-West-1")
+    assert call(aws, connection).failure is None
+    assert [record.request.path.split("/")[3] for record in aws.provider.recorded] == ["us-east-1", "eu-west-1"]
+
+
 def test_nothing_of_the_session_shows(cast: Cast, aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
     """A9: neither the platform's key nor the session's stands in what is kept or shown of a call; headers that sign are not shown."""
     connection = connect_bedrock(
