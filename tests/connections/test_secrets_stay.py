@@ -176,6 +176,16 @@ def test_origins(url: str, parameters: dict[str, str], origin: str) -> None:
     assert origin_of(url, parameters) == origin
 
 
+def test_origins_of_bedrock_roles_with_a_long_common_path() -> None:
+    """A8: a secret header belongs to one role and region, however long the ARN. Rows hold 300 characters of it."""
+    folder = f"arn:aws:iam::123456789012:role/{'p' * 500}"
+    parameters = [{"region": region, "role_arn": f"{folder}/{name}"} for region in ("eu-west-1", "us-east-1") for name in ("A", "B")]
+    origins = [origin_of("bedrock://amazon.nova-pro-v1:0", each) for each in (*parameters, {"region": "x" * 400})]
+    assert len(set(origins)) == 5
+    assert max(len(origin) for origin in origins) <= 300
+    assert origins[0] == origin_of("bedrock://another", parameters[0])
+
+
 # *Needs its key again*: nothing that cannot be opened shows as fine
 
 
