@@ -162,6 +162,8 @@ def _build_request(
     ready = framing + chosen
     if signer is not None:
         ready = signer.sign(method, f"{endpoint.scheme}://{endpoint.authority}{target}", ready, body)
+        for name, value in ready:
+            _check(name, value, ours=("host", "content-length"))
     return httpcore.Request(
         method,
         httpcore.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=target),
@@ -189,12 +191,18 @@ def _written(value: str, encoding: str) -> str:
 def _reveal(name: str, value: str | Secret) -> tuple[str, str]:
     """A header ready to send, checked once more: what was stored may be older than the rules (spec 07 B4, B9)."""
     text = value.reveal() if isinstance(value, Secret) else value
+    _check(name, text)
+    return name, text
+
+
+def _check(name: str, value: str, *, ours: Sequence[str] = ()) -> None:
+    """Raises OutboundError(bad_value) for what cannot be a header. `ours`: reserved names that were set here."""
     try:
-        check_header_name(name)
-        check_header_value(text)
+        if name.lower() not in ours:
+            check_header_name(name)
+        check_header_value(value)
     except ValueError as error:
         raise OutboundError(Failure.BAD_VALUE, f"The header {name[:64]!r} cannot be sent. {error}") from None
-    return name, text
 
 
 def _refuse_redirect(status: int, headers: tuple[tuple[str, str], ...], endpoint: Endpoint) -> None:

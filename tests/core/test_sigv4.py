@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 import time_machine
 from django.conf import settings
 
-from apps.core.http import send
+from apps.core.http import Failure, OutboundError, send
 from apps.core.secrets import Secret, call_secrets, redact
 from apps.core.sigv4 import SigningKeys, SigV4Signer
 from tests.support.outbound import QUICK, loopback_rule
@@ -70,6 +71,42 @@ async def test_a_signed_call_leaves_as_it_was_signed_and_its_secrets_are_masked(
         assert "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token" in request
         assert redact(f"{SECRET} FwoGZXIvYXdzEXAMPLETOKEN").count("•") == 8
     assert "FwoG" not in repr(keys) + repr(signer)
+
+
+@pytest.mark.parametrize(
+    ("access_key", "token"),
+    [("AKIA\r\nX-Evil: 1", "token"), ("AKIA\u00c9", "token"), ("AKIA", "tok\u00e9n"), ("AKIA", "token\nX-Evil: 1"), ("AKIA", "t" * 8193)],
+)
+async def test_what_a_signer_adds_is_checked_like_every_header(access_key: str, token: str) -> None:
+    """B9: keys that came from elsewhere do not write the request, and nothing is sent."""
+    signer = SigV4Signer(SigningKeys(access_key, Secret(SECRET), Secret(token)), "eu-west-1", "bedrock")
+    async with serve(answering(json_answer())) as server:
+        url, rules = f"http://127.0.0.1:{server.port}/", [loopback_rule(server.port)]
+        with pytest.raises(OutboundError) as caught:
+            await send("POST", url, [("Content-Type", "application/json")], b"{}", rules=rules, limits=QUICK, signer=signer)
+    assert caught.value.code is Failure.BAD_VALUE
+    assert "Evil" not in str(caught.value)
+    assert server.connections == 0
+
+
+class Renaming:
+    """A signer gone wrong."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def sign(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> list[tuple[str, str]]:
+        return [*headers, (self.name, "1")]
+
+
+@pytest.mark.parametrize("name", ["X-Evil: 1\r\nX", "", "X-\u00c9", "Transfer-Encoding", "Connection"])
+async def test_names_that_a_signer_adds_are_checked_too(name: str) -> None:
+    async with serve(answering(json_answer())) as server:
+        url, rules = f"http://127.0.0.1:{server.port}/", [loopback_rule(server.port)]
+        with pytest.raises(OutboundError) as caught:
+            await send("POST", url, [], b"{}", rules=rules, limits=QUICK, signer=Renaming(name))
+    assert caught.value.code is Failure.BAD_VALUE
+    assert server.connections == 0
 
 
 def test_the_signer_is_not_imported_at_the_start() -> None:

@@ -1,5 +1,6 @@
 """What STS and Bedrock answer, read strictly and told apart (spec 02; spec 07 G)."""
 
+import re
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
@@ -94,6 +95,35 @@ def test_what_is_no_answer_of_sts_is_refused_without_quoting_it(body: bytes) -> 
     error = sts_error(Response(200, (), body))
     assert error.kind is ErrorKind.STS_FAILED
     assert "EXAMPLE" not in error.message + error.provider_message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AccessKeyId", "ASIA&#13;&#10;X-Evil: 1"),
+        ("AccessKeyId", "ASIA\u00c9EXAMPLE"),
+        ("AccessKeyId", "ASIA/20261121"),
+        ("AccessKeyId", "A" * 129),
+        ("SecretAccessKey", "EXAMPLE\u00c9KEY"),
+        ("SecretAccessKey", "EXAMPLE" * 200),
+        ("SessionToken", "EXAMPLE&#10;TOKEN"),
+        ("SessionToken", "EXAMPLE\u00c9TOKEN"),
+        ("SessionToken", "EXAMPLE TOKEN"),
+        ("SessionToken", "EXAMPLE\u007f"),
+        ("SessionToken", "EXAMPLE!" * 1025),
+    ],
+)
+def test_credentials_that_no_header_takes_are_refused(name: str, value: str) -> None:
+    """B9: they become headers of every call; and none of them is quoted."""
+    body = re.sub(f"<{name}>.*?</{name}>", f"<{name}>{value}</{name}>", GRANTED.decode(), flags=re.DOTALL)
+    error = sts_error(Response(200, (), body.encode()))
+    assert error.kind is ErrorKind.STS_FAILED
+    assert "EXAMPLE" not in error.message + error.provider_message
+
+
+def test_the_longest_token_of_sts_is_taken() -> None:
+    body = re.sub("<SessionToken>.*?</", f"<SessionToken>{'a+/=' * 2048}</", GRANTED.decode(), flags=re.DOTALL)
+    assert len(read_assume_role(Response(200, (), body.encode()), region="eu-west-1", close=Closed).session_token.text) == 8192
 
 
 def test_assume_role_asks_for_what_it_should() -> None:

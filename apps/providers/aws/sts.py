@@ -1,5 +1,6 @@
 """AssumeRole: the form that is sent, and the XML that comes back, read strictly and with its secrets closed at once."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,10 @@ VERSION = "2011-06-15"  # of the STS API
 DURATION = 3600  # seconds, spec 07 G3
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 _MAX_XML = 64 * 1024  # bytes; an answer of AssumeRole has about 2 KiB
+# What the headers of a signed call take. STS gives 20, 40 and about 1,000 characters, and reserves the right to more.
+_ACCESS_KEY = re.compile(r"[A-Za-z0-9_]{1,128}")
+_SECRET_KEY = re.compile(r"[\x21-\x7e]{1,1024}")
+_SESSION_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,9 @@ def read_assume_role[Opaque](response: Response, *, region: str, close: Callable
         credentials = _only(result, "Credentials")
         expires_at = datetime.fromisoformat(_text(credentials, "Expiration"))
         return AssumedCredentials(
-            access_key=_text(credentials, "AccessKeyId"),
-            secret_key=close(_text(credentials, "SecretAccessKey")),
-            session_token=close(_text(credentials, "SessionToken")),
+            access_key=_written(_ACCESS_KEY, credentials, "AccessKeyId"),
+            secret_key=close(_written(_SECRET_KEY, credentials, "SecretAccessKey")),
+            session_token=close(_written(_SESSION_TOKEN, credentials, "SessionToken")),
             expires_at=expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC),
             assumed_arn=_text(_only(result, "AssumedRoleUser"), "Arn"),
         )
@@ -98,5 +103,12 @@ def _only(parent: ElementTree.Element, name: str) -> ElementTree.Element:
 def _text(parent: ElementTree.Element, name: str) -> str:
     text = (_only(parent, name).text or "").strip()
     if not text:
+        raise ValueError(name)
+    return text
+
+
+def _written(form: re.Pattern[str], parent: ElementTree.Element, name: str) -> str:
+    text = _text(parent, name)
+    if not form.fullmatch(text):
         raise ValueError(name)
     return text
