@@ -185,6 +185,22 @@ def test_what_was_reduced_is_not_reduced_further() -> None:
         ("arn:aws:bedrock:eu-west-1:210987654321:guardrail/abc", "another thing"),
         ("arn:aws:bedrock:eu-west-1", "not a complete ARN"),
         ("arn:aws:bedrock:eu-west-1::foundation-model/../../secret", "characters that no model ID has"),
+        ("arn:aws:bedrock:eu-west-1:210987654321:provisioned-model/*", "characters that no model ID has"),
+        ("arn:aws:bedrock:eu-west-1:210987654321:provisioned-model/abc?", "characters that no model ID has"),
+        ("arn:aws:bedrock:eu-west-1:210987654321:inference-profile/*", "characters that no model ID has"),
+        ("arn:aws:bedrock:eu-west-1:210987654321:application-inference-profile/${aws:userid}", "characters that no model ID has"),
+        ("arn:aws:bedrock:eu-west-1:210987654321:custom-model/a*/b", "characters that no model ID has"),
+        ("arn:aws:bedrock:eu-west-1:210987654321:imported-model/Ünser", "characters that no model ID has"),
+        ("arn:aws:bedrock:*:210987654321:imported-model/abc", "not a complete ARN"),
+        ("arn:aws:bedrock:eu-west-1:*:imported-model/abc", "not a complete ARN"),
+        ("arn:aws:sagemaker:us-east-1:210987654321:endpoint/*", "characters that no model ID has"),
+        ("arn:aws:sagemaker:us-east-1:210987654321:endpoint/", "another thing"),
+        (
+            "https://bedrock-runtime.eu-west-1.amazonaws.com/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A210987654321"
+            "%3Aprovisioned-model%2F%2A/invoke",
+            "no model ID has",
+        ),
+        ("provisioned-model/*", "letters, digits"),
         ("https://api.openai.com/v1", "instead of a URL"),
         ("Claude 3 Haiku", "letters, digits"),
         ("a/../b", "letters, digits"),
@@ -194,6 +210,20 @@ def test_what_was_reduced_is_not_reduced_further() -> None:
 def test_what_is_no_model_says_why(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         reduce_model_id(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:aws:bedrock:us-west-2:210987654321:custom-model/amazon.titan-text-express-v1:0:8k/abcdefgh1234",
+        "arn:aws:bedrock:us-west-2:210987654321:custom-model-deployment/abcdefgh1234",
+        "arn:aws:bedrock:us-west-2:210987654321:imported-model/abcdefgh1234",
+        "arn:aws:bedrock:us-west-2:210987654321:default-prompt-router/anthropic.claude:1",
+        "arn:aws-us-gov:sagemaker:us-gov-west-1:210987654321:endpoint/Harbor-Claims",
+    ],
+)
+def test_arns_of_ones_own_stay_whole(text: str) -> None:
+    assert reduce_model_id(text).model_id == text
 
 
 def test_policies_are_ready_to_paste() -> None:

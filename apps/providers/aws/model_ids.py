@@ -18,6 +18,7 @@ _ARN = re.compile(
 )
 _RUNTIME_URL = re.compile(r"https?://bedrock-runtime(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z.]+/model/(?P<model>[^/?#]+)(?:/\S*)?")
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?")
+_OWN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]*[A-Za-z0-9])?")  # no *, ? or $, which stand for others in a policy
 _GEOGRAPHY = re.compile(rf"(?P<geography>{'|'.join(GEOGRAPHIES)})\.(?P<model>[a-z0-9-]+\..+)")
 _VENDOR = re.compile(r"[a-z0-9-]{1,63}\..+")
 _DOCUMENTATION_PREFIX = re.compile(r"(?:amazon[ -])?bedrock:(?://)?", re.IGNORECASE)
@@ -121,15 +122,15 @@ def _from_arn(arn: str) -> ModelReference:
     if found is None or found["partition"] not in DNS_SUFFIXES:
         raise ValueError("This is not a complete ARN. Copy it again from the Bedrock console.")
     resource, _, name = found["resource"].partition("/")
-    if (found["service"], resource) == ("sagemaker", "endpoint"):
-        return _reference(found, arn, ModelKind.MARKETPLACE, "")
     kind = _RESOURCES.get(resource) if found["service"] == "bedrock" else None
+    if (found["service"], resource) == ("sagemaker", "endpoint"):
+        kind = ModelKind.MARKETPLACE
     if kind is None or not name:
         what = f"{found['service']} {resource}" if found["service"] != "bedrock" else resource
         raise ValueError(f"This ARN is of another thing ({what[:60]}): it is no model, inference profile or provisioned throughput.")
+    if not (_ID if kind in _BY_ID else _OWN).fullmatch(name):
+        raise ValueError("The model's name in this ARN has characters that no model ID has. Copy the ARN again.")
     if kind in _BY_ID:
-        if not _ID.fullmatch(name):
-            raise ValueError("The model's name in this ARN has characters that no model ID has. Copy the ARN again.")
         return _reference(found, name, kind, "")
     more = ""
     if kind is ModelKind.CUSTOM:
