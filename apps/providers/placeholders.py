@@ -22,9 +22,11 @@ WHOLE = re.compile(f"{_POSTMAN}|{_ANGLE}|{_YOUR}")
 # contains such signs is a key: what is taken for a stand-in is shown on the page.
 _NO_CREDENTIAL = re.compile(
     rf"{_POSTMAN}|{_ANGLE}|\{{[A-Za-z_][\w .-]*\}}|\[[A-Za-z][\w .-]*\]|{_YOUR}"
-    r"|(?:[A-Za-z0-9]{1,8}[-_]){0,3}[A-Za-z0-9]{0,6}(?:\.{3,}|…+|\*{3,}|•{3,}|(?:[xX]{4,}[-_]?)+)[A-Za-z0-9]{0,6}"
-    r"|(?:[A-Z][A-Z0-9]*_)*(?:KEY|APIKEY|TOKEN|SECRET|PASSWORD)(?:_[A-Z0-9]+)*"
+    r"|(?:[A-Za-z0-9]{1,8}[-_]){0,3}[A-Za-z0-9]{0,6}(?:\.{3,}|…+|\*{3,}|•{3,}|[xX]{4,}(?:[-_][xX]{4,})*[-_]?)[A-Za-z0-9]{0,6}"
 )
+_MAX_STAND_IN = 200  # characters: what is longer was made by a machine
+_CAPITALS = re.compile(r"[A-Z0-9]+")
+_KEY_WORDS = frozenset({"KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD"})
 
 
 @dataclass(slots=True)
@@ -70,7 +72,18 @@ def names_in(text: str) -> tuple[str, ...]:
 
 def is_no_credential(text: str) -> bool:
     """Whether what stands where a key belongs is only a stand-in for one."""
-    return bool(_NO_CREDENTIAL.fullmatch(text))
+    if len(text) > _MAX_STAND_IN:  # before any pattern, whose work grows faster than the text
+        return False
+    return bool(_NO_CREDENTIAL.fullmatch(text)) or _is_name_in_capitals(text)
+
+
+def _is_name_in_capitals(text: str) -> bool:
+    """`OPENAI_API_KEY`: words in capitals between “_”, one of them for a credential; those before it begin with a letter."""
+    words = text.split("_")
+    if not all(_CAPITALS.fullmatch(word) for word in words):
+        return False
+    lead = next((index for index, word in enumerate(words) if word in _KEY_WORDS), len(words))
+    return lead < len(words) and not any(word[0].isdigit() for word in words[:lead])
 
 
 def as_name(text: str) -> str:
