@@ -10,10 +10,10 @@ from apps.core.http import Limits, OutboundError, send
 from apps.core.outbound import Failure
 from apps.core.secrets import Secret
 from apps.inference.aws_platform import AwsPlatform, aws_url
+from apps.inference.masking import response_of
 from apps.providers.aws import AssumedCredentials, Region, Service, assume_role_body, read_assume_role
 from apps.providers.aws.sts import CONTENT_TYPE
 from apps.providers.errors import ErrorKind, ProviderError
-from apps.providers.types import Response
 
 LIMITS = Limits(first_byte=10.0, total=15.0, body_bytes=64 * 1024)
 
@@ -32,7 +32,8 @@ class RoleQuestion:
 async def assume_role(platform: AwsPlatform, question: RoleQuestion, *, rules: Sequence[EgressRule]) -> AssumedCredentials[Secret]:
     """A session of the role. Raises AwsError for what STS refuses, ProviderError(STS_FAILED, URL_NOT_ALLOWED) when it cannot be asked.
 
-    STS's answer holds the session's secrets in clear: it goes no further than this function.
+    STS's answer holds the session's secrets in clear: it goes no further than this function. Its refusals are told to all who wait for the
+    same session, so what they repeat is masked here, where the deployment's own secret is known.
     """
     body = assume_role_body(
         role_arn=question.role_arn, session_name=question.session_name, policy=question.policy, external_id=question.external_id
@@ -50,7 +51,7 @@ async def assume_role(platform: AwsPlatform, question: RoleQuestion, *, rules: S
         )
     except OutboundError as error:
         raise _unreachable(error, question.region) from error
-    return read_assume_role(Response(answer.status, answer.headers, answer.body), region=question.region.name, close=Secret)
+    return read_assume_role(response_of(answer), region=question.region.name, close=Secret)
 
 
 def _unreachable(error: OutboundError, region: Region) -> ProviderError:

@@ -10,7 +10,7 @@ from apps.core.outbound import OutboundError
 from apps.core.secrets import Secret, call_secrets, redact
 from apps.inference.authorization import Authorized
 from apps.inference.bedrock import bedrock_wire
-from apps.inference.masking import without_secrets
+from apps.inference.masking import response_of
 from apps.inference.result import Failure, Received, Result, Sent
 from apps.inference.target import Target
 from apps.providers.base import CheckRequest, WireFormat
@@ -22,7 +22,7 @@ from apps.providers.jsonread import storable
 from apps.providers.key_check import KeyCheck
 from apps.providers.registry import get_chat_format
 from apps.providers.template import parse_template
-from apps.providers.types import JsonValue, Request, Response
+from apps.providers.types import JsonValue, Request
 
 KEPT_TEXT = 256 * 1024  # characters of a response kept for the page; the limits of the call itself stand in Target.limits
 MASK = "••••••••"
@@ -156,8 +156,7 @@ async def deliver(authorized: Authorized, target: Target, rules: Sequence[Egress
 
 def read(wire: WireFormat[Secret], exchange: Exchange, result: Result) -> Result:
     """The answer out of the response. An error status or something that is not JSON raises ProviderError."""
-    body = exchange.body if 200 <= exchange.status <= 299 else without_secrets(exchange.body)
-    answer = wire.read_answer(Response(exchange.status, exchange.headers, body))
+    answer = wire.read_answer(response_of(exchange))
     return replace(
         result,
         output=redact(storable(answer.text)),
