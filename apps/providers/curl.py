@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from apps.providers.curl_call import CurlCall, read_call
-from apps.providers.imported import Answers, ImportedHeader, ImportedRequest, ImportRefused, LooksSecret, Question
+from apps.providers.imported import MAX_HEADERS, Answers, ImportedHeader, ImportedRequest, ImportRefused, LooksSecret, Question
 from apps.providers.imported_address import read_address
 from apps.providers.imported_body import read_body
 from apps.providers.placeholders import IN_HEADER, MARKED, Marks, as_name, is_no_credential, names_in
@@ -121,6 +121,8 @@ class _Headers:
         self.found.append(ImportedHeader("Authorization", encoded, True, "Basic "))
 
     def add(self, name: str, value: str) -> None:
+        if len(self.found) >= MAX_HEADERS:
+            raise ImportRefused(f"The request has more than {MAX_HEADERS} headers.")
         known = next((header for header in self.found if header.name.lower() == name.lower()), None)
         if name.lower() in _DROPPED or name.lower().startswith("proxy-"):
             self.notes.append(f"The header {name} is left out: the connection sets it by itself.")

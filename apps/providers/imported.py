@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 type LooksSecret = Callable[[str], bool]  # whether a header of that name carries a credential
 type Answers = Mapping[str, str]  # what the person gave for the placeholders, by name
 
+MAX_HEADERS = 200
+MAX_PLACEHOLDERS = 100
+MAX_FILLED = 1 << 20  # characters of one text with the answers in it: as long as a body may be
+
 
 class ImportRefused(Exception):
     """What was pasted is not taken, and `message` says why. Line and column count from 1; 0 where there is no place to point at."""

@@ -1,5 +1,6 @@
 """The body of an imported request: read as JSON, its message replaced by placeholders, streaming switched off, and its paths known."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from apps.providers.types import JsonValue
 _CREDENTIAL_MEMBER = re.compile(
     r"(?:[a-z]+[_-])?(?:api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret|password|authorization)", re.IGNORECASE
 )
+_TOKEN = re.compile(r"placeholder-([0-9]+)-")
+_TOKEN_OF_NAME = re.compile(r"placeholder-[0-9]+-[0-9]+-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +73,15 @@ def import_body(value: JsonValue, url: str, marks: Marks) -> ImportedBody:
 def _as_tokens(text: str, marks: Marks) -> tuple[str, dict[str, str]]:
     """The text with each mark as a word that stands nowhere else in it, so that JSON can be read; and the names by those words."""
     names = list(dict.fromkeys(MARKED.findall(text)))
-    number = 0
-    while f"placeholder-{number}-" in text:
-        number += 1
+    taken = set(_TOKEN.findall(text))
+    number = next(number for number in itertools.count() if str(number) not in taken)
     tokens = {name: f"placeholder-{number}-{index}-" for index, name in enumerate(names)}
     return MARKED.sub(lambda match: tokens[match.group(1)], text), {token: name for name, token in tokens.items()}
 
 
 def _marked(value: JsonValue, names: dict[str, str]) -> JsonValue:
     if isinstance(value, str):
-        for token, name in names.items():
-            value = value.replace(token, f"\0{name}\0")
-        return value
+        return _TOKEN_OF_NAME.sub(lambda match: f"\0{names[match.group()]}\0" if match.group() in names else match.group(), value)
     if isinstance(value, list):
         return [_marked(item, names) for item in value]
     if isinstance(value, dict):

@@ -4,9 +4,10 @@ Inside the import they stand as `\0NAME\0`, so that nothing that was typed can b
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from apps.providers.imported import Answers
+from apps.providers.imported import MAX_FILLED, MAX_PLACEHOLDERS, Answers, ImportRefused
 from apps.providers.variables import MAX_NAME
 
 MARKED = re.compile(r"\0([^\0]+)\0")
@@ -42,15 +43,18 @@ class Marks:
         return "".join(piece if piece.startswith("\0") else pattern.sub(self._marked, piece) for piece in pieces)
 
     def mark_as(self, name: str, written: str) -> str:
-        """A mark under this name, or under a name like it where something else has it."""
+        """A mark under this name, or under a name like it where something else has it. Raises ImportRefused where there are too many."""
         base = name = as_name(name)
         number = 2
         while self.written.setdefault(name, written) != written:
             name, number = f"{base}_{number}", number + 1
+        check_number(self.written)
         return f"\0{name}\0"
 
     def fill(self, text: str) -> str:
-        """The text with the answers in their places; marks without an answer stay."""
+        """The text with the answers in their places; marks without an answer stay. Raises ImportRefused where that is too long."""
+        if len(text) + sum(len(self.answers.get(name, "")) for name in MARKED.findall(text)) > MAX_FILLED:
+            raise ImportRefused("With the answers in the places of the placeholders, this is longer than 1 MiB.")
         return MARKED.sub(lambda match: self.answers.get(match.group(1)) or match.group(), text)
 
     def is_answered(self, text: str) -> bool:
@@ -63,6 +67,12 @@ class Marks:
 
     def _marked(self, match: re.Match[str]) -> str:
         return self.mark_as(match.group(), match.group())
+
+
+def check_number(placeholders: Collection[str]) -> None:
+    """Raise ImportRefused for more placeholders than can be asked for."""
+    if len(placeholders) > MAX_PLACEHOLDERS:
+        raise ImportRefused(f"There are more than {MAX_PLACEHOLDERS} placeholders. Put the values themselves in the places of some.")
 
 
 def names_in(text: str) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from apps.providers.imported import ImportRefused
+from apps.providers.imported import MAX_PLACEHOLDERS, ImportRefused
 from apps.providers.scanning import Scanner
 
-MAX_COMMAND = 1 << 20  # characters
+MAX_COMMAND = 1 << 16  # characters
 MARK = "\0"
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=\-]+")
@@ -104,7 +104,8 @@ class _Splitter(Scanner):
         self.in_braces = False  # whether an unquoted “{” has begun in the word at hand
         self.is_over = False  # a line has ended, and with it the command
         if len(text) > MAX_COMMAND:
-            raise ImportRefused(f"The command is longer than {MAX_COMMAND:,} characters.")
+            image = " If it holds an image, put a short text in its place." if ";base64," in text else ""
+            raise ImportRefused(f"The command is longer than {MAX_COMMAND:,} characters.{image}")
         if "\0" in text:
             self.fail("The text holds a NUL character, which no command can.", text.index("\0"))
 
@@ -170,7 +171,7 @@ class _Splitter(Scanner):
             self.single_quoted()
         elif char == '"':
             self.position += 1
-            self.parts.append(self.double_quoted('"'))
+            self.add(self.double_quoted('"'))
         elif char == "$":
             self.dollar()
         elif char == "\\":
@@ -180,6 +181,11 @@ class _Splitter(Scanner):
         else:
             self.unquoted(char, start)
 
+    def add(self, text: str) -> None:
+        """One more piece of the word; no piece is empty."""
+        if text:
+            self.parts.append(text)
+
     def plain(self, text: str) -> None:
         if self.in_braces and ".." in text:
             self.refuse_braces()
@@ -187,15 +193,14 @@ class _Splitter(Scanner):
         self.position += len(text)
 
     def unquoted(self, char: str, start: int) -> None:
-        so_far = "".join(self.parts)
         if char == "<" and (match := _ANGLE.match(self.text, self.position)):
             self.variable(match.group(1), match.group())
             return
         if char in _OPERATORS:
             self.fail(_OPERATORS["&&" if self.text.startswith("&&", self.position) else char])
-        if char in "*?[" and not _may_stand_in_address(char, so_far):
+        if char in "*?[" and not _may_stand_in_address(char, self.parts):
             self.fail(f"An unquoted “{char}” is a pattern for file names. Put this word into quotes.")
-        if char == "~" and not so_far:
+        if char == "~" and not self.parts:
             self.fail("An unquoted “~” is your home directory. Put the text itself here.")
         if char in _TYPOGRAPHIC:
             self.fail(f"“{char}” is a typographic quote, which bash takes for text. Write ' or \" instead.")
@@ -222,7 +227,7 @@ class _Splitter(Scanner):
         end = self.text.find("'", self.position + 1)
         if end < 0:
             self.fail("This single quote is never closed.")
-        self.parts.append(self.text[self.position + 1 : end])
+        self.add(self.text[self.position + 1 : end])
         self.position = end + 1
 
     def double_quoted(self, closing: str, *, inside: str = '$`"\\') -> str:
@@ -269,7 +274,7 @@ class _Splitter(Scanner):
                 self.position += 1
         self.position += 1
         try:
-            self.parts.append(found.decode())
+            self.add(found.decode())
         except UnicodeDecodeError:
             self.fail("This $' quote spells out bytes that are not UTF-8 text.", opened)
 
@@ -331,6 +336,8 @@ class _Splitter(Scanner):
 
     def variable(self, name: str, written: str) -> None:
         self.written.setdefault(name, written)
+        if len(self.written) > MAX_PLACEHOLDERS:
+            self.fail(f"This is one placeholder more than {MAX_PLACEHOLDERS}. Put the values themselves in the places of some.")
         self.parts.append(f"{MARK}{name}{MARK}")
         self.position += len(written)
 
@@ -373,7 +380,11 @@ class _Splitter(Scanner):
             refuse_at(self.text, start, f"In the here-document: {refused.message}")
 
 
-def _may_stand_in_address(char: str, so_far: str) -> bool:
-    """Whether an unquoted `?` or `[` is part of an address: bash would look for a file of that name, and finds none."""
-    is_address = so_far.startswith(("http://", "https://", MARK))
-    return is_address and (char == "?" or (char == "[" and so_far.endswith("://")))
+def _may_stand_in_address(char: str, parts: list[str]) -> bool:
+    """Whether an unquoted `?` or `[` is part of an address: bash would look for a file of that name, and finds none.
+
+    Of the word so far only the first and last pieces are looked at: it may have as many pieces as characters.
+    """
+    lead = "".join(part[:8] for part in parts[:8])
+    is_address = lead.startswith(("http://", "https://", MARK))
+    return is_address and (char == "?" or (char == "[" and "".join(part[-3:] for part in parts[-3:]).endswith("://")))
