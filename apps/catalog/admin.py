@@ -9,8 +9,9 @@ from django.urls import URLPattern, path, reverse
 
 from apps.accounts.requests import actor_of
 from apps.catalog.actions import Outdated, preview_catalog, update_catalog
+from apps.catalog.apart import read_package_apart
 from apps.catalog.difference import Difference, plain
-from apps.catalog.genai import NotInstalled, read_package_apart
+from apps.catalog.genai import NotInstalled
 from apps.catalog.models import CatalogModel, Price
 
 if TYPE_CHECKING:  # generic for the type checker only

@@ -1,16 +1,14 @@
 """Reads the installed price package, genai-prices, into offers.
 
 It is an extra ("prices"): nothing else of the product needs it, it brings eight packages more, takes most of a second to import and 90 MB
-of memory. So it is loaded when an update asks for it, and by a process that goes on serving only in another one. This module needs no
-Django, so that the other process is a light one.
+of memory. So it is loaded when an update asks for it, and by a process that goes on serving only in another one (apart.py). This module
+needs no Django, so that the other process is a light one.
 """
 
 import importlib
 import importlib.metadata
-import multiprocessing
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -47,12 +45,6 @@ def read_package() -> Snapshot:
         raise NotInstalled(INSTALL) from None
     providers = {provider.id: provider for provider in data.providers}
     return snapshot_of({key: provider.models for key, provider in providers.items()}, importlib.metadata.version(GENAI_PRICES))
-
-
-def read_package_apart() -> Snapshot:
-    """The same, read in a process of its own that ends with it. Raises NotInstalled."""
-    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as other:
-        return other.submit(read_package).result()
 
 
 def snapshot_of(models: Mapping[str, Iterable[Any]], version: str) -> Snapshot:

@@ -10,7 +10,8 @@ from asgiref.sync import async_to_sync
 from apps.accounts.models import User, Workspace
 from apps.audit.record import SYSTEM, Actor
 from apps.catalog.actions import update_catalog
-from apps.catalog.genai import NotInstalled, read_package_apart
+from apps.catalog.apart import read_package_apart
+from apps.catalog.genai import NotInstalled
 from apps.catalog.models import CatalogModel
 from apps.connections.actions import add_connection
 from apps.connections.models import Connection

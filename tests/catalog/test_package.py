@@ -1,5 +1,6 @@
 """The installed price package as a source: what is taken from it, what is left out, and that nothing but the update loads it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from apps.catalog.genai import INSTALL, read_package, read_package_apart
+from apps.catalog.apart import read_package_apart
+from apps.catalog.genai import INSTALL, NotInstalled, read_package
 from apps.catalog.known import KNOWN, known_of, why_not_chat
 from apps.catalog.models import CatalogModel, CatalogProvider, Feature, Modality, Price
 from apps.catalog.naming import generation, tidy_name
@@ -155,6 +157,34 @@ def test_the_command_shows_first_and_applies_on_demand(capsys: pytest.CaptureFix
 def test_another_process_reads_the_same(package: Snapshot) -> None:
     """What the admin and the demo do, so that the package's memory goes with the process that read it."""
     assert read_package_apart() == package
+
+
+@pytest.fixture
+def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of the same name that another process finds first."""
+    (tmp_path / "genai_prices").mkdir()
+    (tmp_path / "genai_prices/__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path / "genai_prices"
+
+
+def test_the_other_process_gets_no_keys(pretended: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spec 07 A: what the package brings along has no use for the deployment's secrets."""
+    for name in ("PATCHBAY_SECRET_KEYS", "PATCHBAY_AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "AWS_SESSION_TOKEN", "DJANGO_SETTINGS_MODULE"):
+        monkeypatch.setenv(name, "tk-live-4711")
+    saying = "import json, os, pathlib\npathlib.Path(__file__).with_name('seen').write_text(json.dumps(dict(os.environ)))\nproviders = []\n"
+    (pretended / "data.py").write_text(saying)
+    assert read_package_apart().offers == ()
+    seen = json.loads((pretended / "seen").read_text())
+    assert "tk-live-4711" not in seen.values()
+    allowed = re.compile(r"PATH|HOME|TMPDIR|TEMP|TMP|TZ|LANG|LC_\w+|PYTHON\w+|SYSTEMROOT|LD_LIBRARY_PATH")
+    assert [name for name in seen if not allowed.fullmatch(name)] == []
+
+
+def test_the_other_process_says_when_there_is_no_package(pretended: Path) -> None:
+    with pytest.raises(NotInstalled, match=re.escape(INSTALL)):
+        read_package_apart()
 
 
 @pytest.mark.django_db
