@@ -9,23 +9,23 @@ from typing import Any, Self
 
 from apps.providers.chat_wire import CHAT_VARIABLES
 from apps.providers.registry import get_chat_format
+from apps.providers.secret_names import SECRET_HEADERS, looks_secret
 from apps.providers.types import DataType, Variable
 
 BEDROCK_SCHEME = "bedrock://"
 
-# Headers whose value is a credential: marked secret by themselves (spec 02, Headers).
-SECRET_HEADERS = frozenset(
-    {
-        "api-key", "apikey", "authorization", "cookie", "ocp-apim-subscription-key", "proxy-authorization", "x-access-token",
-        "x-api-key", "x-api-token", "x-auth-token", "x-client-key", "x-goog-api-key", "x-secret-key", "x-subscription-token",
-    }
-)  # fmt: skip
-
-
-def looks_secret(header_name: str) -> bool:
-    """Whether a header of this name carries a credential, so that its value is kept as a secret without being asked."""
-    name = header_name.strip().lower()
-    return name in SECRET_HEADERS or name.endswith(("-key", "-token", "-secret", "-password"))
+__all__ = [
+    "BEDROCK_SCHEME",
+    "SECRET_HEADERS",
+    "TEMPLATE",
+    "Definition",
+    "Feature",
+    "Header",
+    "Modality",
+    "Paths",
+    "in_words",
+    "looks_secret",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from django import forms
 
 from apps.core.headers import check_header_value
 from apps.core.text import is_mask
-from apps.external_models.definition import looks_secret
 from apps.providers.curl import import_curl
 from apps.providers.imported import ImportedRequest, ImportRefused, Question
 from apps.providers.masking import mask_known, mask_likely
 from apps.providers.openapi import OpenApiDocument, import_operation, read_openapi, servers_of
+from apps.providers.secret_names import holds_credential
 from apps.providers.yaml_load import MAX_DOCUMENT
 
 MAX_QUESTIONS = 50
@@ -107,8 +107,8 @@ class CurlForm(PlaceholderForm):
         if not text:
             return data
         try:
-            found = import_curl(text, looks_secret=looks_secret, answers=self.answers())
-            plain = import_curl(text, looks_secret=looks_secret)
+            found = import_curl(text, looks_secret=holds_credential, answers=self.answers())
+            plain = import_curl(text, looks_secret=holds_credential)
         except ImportRefused as refused:
             self.add_error("command", str(refused))
             self.show_instead("command", mask_likely(text))
@@ -122,7 +122,7 @@ class CurlForm(PlaceholderForm):
         """The page is shown once more, and a pasted key is not: it becomes one more placeholder."""
         masked = mask_known(text, secrets)
         try:
-            again = import_curl(masked, looks_secret=looks_secret)
+            again = import_curl(masked, looks_secret=holds_credential)
         except ImportRefused:
             masked = ""
         if not masked:
@@ -194,8 +194,8 @@ class DocumentForm(PlaceholderForm):
             return
         try:
             servers = servers_of(self.parsed, key)
-            found = import_operation(self.parsed, key, looks_secret=looks_secret, server=server, answers=self.answers())
-            plain = import_operation(self.parsed, key, looks_secret=looks_secret, server=server)
+            found = import_operation(self.parsed, key, looks_secret=holds_credential, server=server, answers=self.answers())
+            plain = import_operation(self.parsed, key, looks_secret=holds_credential, server=server)
         except ImportRefused as refused:
             self.add_error(None, f"{key[:200]}: {refused}")
             return

@@ -3,20 +3,19 @@
 import base64
 import re
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from apps.providers.address import url_parameters
 from apps.providers.errors import ProviderError
 from apps.providers.imported import ImportedHeader, ImportRefused, Question
 from apps.providers.placeholders import IN_ADDRESS, MARKED, Marks, as_name, is_no_credential, names_in
+from apps.providers.secret_names import holds_credential
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"\[[0-9a-zA-Z]+-[0-9a-zA-Z]+(?::[0-9]+)?\]")
 _WHOLE_HOST = re.compile(r"//\0([^\0]+)\0(?=[/:?#]|$)")
-_CREDENTIAL_NAMES = frozenset(
-    {"key", "api_key", "apikey", "api-key", "access_token", "token", "auth", "subscription-key", "code", "sig", "signature"}
-)
+_ONLY_IN_QUERIES = frozenset({"auth", "code"})  # credentials of such names, beside those that have one everywhere
 _NO_HEADER = (
     "The key in the address (“{name}”) is left out: in an address it would stand in logs. "
     "Give it by an authorization profile of the type *API key*, sent in the query."
@@ -103,7 +102,8 @@ def _without_credentials(url: str, marks: Marks, found: ImportedAddress) -> str:
     kept = []
     for pair in query.split("&") if query else []:
         name, _, value = pair.partition("=")
-        if name.lower() not in _CREDENTIAL_NAMES:
+        plain_name = unquote_plus(name).strip()
+        if plain_name.lower() not in _ONLY_IN_QUERIES and not holds_credential(plain_name):
             kept.append(pair)
             continue
         known = not names_in(value) and not is_no_credential(value)

@@ -10,11 +10,9 @@ from apps.providers.imported import NO_PATHS, ImportRefused, Question, ReadingPa
 from apps.providers.known_calls import reading_paths, without_streaming
 from apps.providers.message_text import recognize
 from apps.providers.placeholders import MARKED, WHOLE, Marks, is_no_credential
+from apps.providers.secret_names import holds_credential
 from apps.providers.types import JsonValue
 
-_CREDENTIAL_MEMBER = re.compile(
-    r"(?:[a-z]+[_-])?(?:api[_-]?key|access[_-]?token|auth[_-]?token|client[_-]?secret|password|authorization)", re.IGNORECASE
-)
 _TOKEN = re.compile(r"placeholder-([0-9]+)-")
 _TOKEN_OF_NAME = re.compile(r"placeholder-[0-9]+-[0-9]+-")
 
@@ -128,7 +126,7 @@ def without_credentials(value: JsonValue) -> Emptied:
 
 
 def _is_credential(name: str, member: JsonValue) -> bool:
-    return _CREDENTIAL_MEMBER.fullmatch(name) is not None and isinstance(member, str) and bool(member)
+    return isinstance(member, str) and bool(member) and holds_credential(name)
 
 
 class _Asker:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from apps.external_models.definition import looks_secret
 from apps.providers.curl import import_curl
 from apps.providers.imported import ImportedRequest, ImportRefused
+from apps.providers.secret_names import holds_credential
 from apps.providers.template import PROMPT, SYSTEM_PROMPT, check_template, check_text, parse_template, render, render_text
 
 URL = "https://models.example.com/v1/chat"
@@ -284,3 +285,22 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
             imported(command)
         except ImportRefused:
             continue
+
+
+@pytest.mark.parametrize("name", ["key", "token", "secret", "password", "Signature", "x-api-key", "clientSecret", "openaiApiKey"])
+def test_one_rule_says_which_names_hold_a_credential(name: str) -> None:
+    """07 A1: in the address and in the body a key would be stored in the open; the rule is the headers' own."""
+    request = imported(f"""curl '{URL}?a=b&{name}=sk-planted-1' -d '{{"prompt": "Hi", "{name}": "sk-planted-2"}}'""")
+    assert "sk-planted" not in request.url + request.body + request.literal_body
+    assert request.needs_profile
+    assert request.secrets == ("sk-planted-1", "sk-planted-2")
+    header = import_curl(f"curl {URL} -H '{name}: sk-planted-3'", looks_secret=holds_credential).headers[0]
+    assert (header.secret, header.value) == (True, "sk-planted-3")
+
+
+@pytest.mark.parametrize("name", ["prompt_cache_key", "max_tokens", "eos_token", "pageToken", "monkey"])
+def test_a_name_that_only_sounds_like_a_credential_stays(name: str) -> None:
+    request = imported(f"""curl '{URL}?{name}=a' -d '{{"prompt": "Hi", "{name}": "b"}}'""")
+    assert request.url == f"{URL}?{name}=a"
+    assert sent(request) == {"prompt": "Hi", name: "b"}
+    assert request.secrets == ()
