@@ -74,7 +74,7 @@ def create_profile(workspace: Workspace, *, name: str, type_name: str, values: P
 def update_profile(profile: AuthorizationProfile, *, values: ProfileValues, actor: Actor, expected_version: int) -> AuthorizationProfile:
     """Replace settings, allowed hosts and the secrets given; others stay, unless what they were entered for changes (spec 07 A8).
 
-    Tokens stay as long as nothing changes that they were obtained with. Raises ProfileEditConflict.
+    Tokens stay as long as nothing changes that they were obtained with, and no host is added. Raises ProfileEditConflict.
     """
     profile = lock(profile)
     if profile.version != expected_version:
@@ -82,10 +82,12 @@ def update_profile(profile: AuthorizationProfile, *, values: ProfileValues, acto
     settings_before, origins_before, slots = dict(profile.settings), tuple(profile.allowed_origins), profile.slots
     spec = profile.spec
     profile.settings, profile.allowed_origins = dict(values.settings), list(values.allowed_origins)
-    cleared = clear_homeless_secrets(profile, keep=values.secrets)
+    more_hosts = not set(values.allowed_origins) <= set(origins_before)
+    cleared = clear_homeless_secrets(profile, keep=values.secrets, more_hosts=more_hosts)
     lost = [slots[name] for name in cleared if name in slots]
     entered = [slot for name, slot in profile.slots.items() if name in values.secrets]
-    renew = spec.shaping(settings_before) != spec.shaping(profile.settings) or any(slot.shapes_token for slot in [*lost, *entered])
+    reshaped = spec.shaping(settings_before) != spec.shaping(profile.settings) or any(slot.shapes_token for slot in [*lost, *entered])
+    renew = reshaped or more_hosts
     if renew or not spec.has_tokens:
         profile.problem = spec.first_problem
     profile.version += 1
@@ -164,10 +166,17 @@ def lock(profile: AuthorizationProfile) -> AuthorizationProfile:
     return row
 
 
-def clear_homeless_secrets(profile: AuthorizationProfile, *, keep: Mapping[str, Secret]) -> list[str]:
-    """Delete secrets that the settings have no place for any more, or another host or region; names of those not replaced."""
+def clear_homeless_secrets(profile: AuthorizationProfile, *, keep: Mapping[str, Secret], more_hosts: bool) -> list[str]:
+    """Delete secrets that the settings have no place for any more, or another host or region; names of those not replaced.
+
+    With `more_hosts`, hosts that were not allowed before, also what would go to them.
+    """
     slots = profile.slots
-    homeless = [row for row in profile.secrets.all() if row.name not in slots or row.origin != slots[row.name].origin]
+    homeless = []
+    for row in profile.secrets.all():
+        slot = slots.get(row.name)
+        if slot is None or row.origin != slot.origin or (more_hosts and slot.is_for_hosts):
+            homeless.append(row)
     for row in homeless:
         row.delete()
     return [row.name for row in homeless if row.name not in keep]

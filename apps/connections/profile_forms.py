@@ -25,6 +25,7 @@ MAX_ROWS = 30
 MAX_ORIGINS = 20
 SPARE_ROWS = 3
 MASKED = "This is a mask, not the secret itself. Paste the secret, or leave the field empty to keep the stored one."
+MORE_HOSTS = "There is another host now, so enter this again."
 KEPT = "Set, leave empty to keep it"
 
 
@@ -52,7 +53,8 @@ class ProfileForm(forms.Form):
             label="Allowed hosts",
             max_length=5000,
             widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "off", "class": "mono"}),
-            help_text="Calls with this profile may go to these hosts only, such as api.example.com. Commas between several.",
+            help_text="Calls with this profile may go to these hosts only, such as api.example.com. Commas between several."
+            + (f" {spec.another_host}" if profile else ""),
             error_messages={"required": "Enter the host that calls with this profile may go to, such as api.example.com."},
         )
         self.row_lists = [RowList(data, rows, settings.get(rows.name, []), self.stored) for rows in spec.rows]
@@ -114,8 +116,6 @@ class ProfileForm(forms.Form):
             one, other = (data.get(name, "") for name in self.spec.same_host)
             if url_origin(one) != url_origin(other):
                 self.add_error(self.spec.same_host[0], "It has to be on the token URL's host: the client secret goes there, too.")
-        if not self.errors:
-            self.require_moved_secrets()
         return data
 
     def check_field(self, field: Field, value: str) -> None:
@@ -150,19 +150,29 @@ class ProfileForm(forms.Form):
             self.add_error(name, str(error))
 
     def require_moved_secrets(self) -> None:
-        """A secret does not follow to another host or region (spec 07 A8): there it has to be entered again."""
+        """A secret does not follow to another host or region (spec 07 A8): there, or with more hosts, it has to be entered again."""
         if self.profile is None:
             return
         before, now = self.profile.slots, slots_of(self.spec.type, self.settings)
+        more_hosts = not set(self.cleaned_data["allowed_origins"]) <= set(self.profile.allowed_origins)
         for field in self.spec.fields:
-            moved = field.kind is Kind.SECRET and field.name in self.stored and before[field.name].origin != now[field.name].origin
-            if moved and field.missing and not self.cleaned_data.get(field.name):
+            if field.kind is not Kind.SECRET or field.name not in self.stored or not field.missing or self.cleaned_data.get(field.name):
+                continue
+            if before[field.name].origin != now[field.name].origin:
                 where = next(each.label for each in self.spec.fields if each.name == field.bound_to)
                 self.add_error(field.name, f"The {where[0].lower()}{where[1:]} is another one now, so enter this again.")
+            elif more_hosts and now[field.name].is_for_hosts:
+                self.add_error(field.name, MORE_HOSTS)
+        for each in self.row_lists:
+            if more_hosts and not each.rows.stays_with_more_hosts:
+                each.require_secrets()
 
     def is_valid(self) -> bool:
         rows = [each.is_valid() for each in self.row_lists]  # all of them: each row shows its own problem
-        return super().is_valid() and all(rows)
+        if not (super().is_valid() and all(rows)):
+            return False
+        self.require_moved_secrets()
+        return not self.errors and not any(form.errors for each in self.row_lists for form in each.forms)
 
     @property
     def laid_out(self) -> list[tuple[forms.BoundField, bool]]:
@@ -211,6 +221,12 @@ class RowList:
                 form.add_error("name", "This name is there twice. Keep one of them.")
             seen.add(form.identity)
         return all(valid) and not self.problem and all(not form.errors for form in filled)
+
+    def require_secrets(self) -> None:
+        """Ask for every secret, stored or not."""
+        for form in self.forms:
+            if not form.is_empty and form.is_secret and not form.typed_secret:
+                form.add_error("value", MORE_HOSTS)
 
     @property
     def shown(self) -> list["RowForm"]:

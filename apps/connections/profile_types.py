@@ -42,6 +42,7 @@ class Field:
 
     `bound_to` names the field whose value a secret is entered for: a URL, to whose host alone it may go, or a region (spec 07 A8).
     `shapes_token`: another value makes the tokens that there are worthless.
+    `stays_with_more_hosts`: it is not asked for again when another host is allowed (see Slot.is_for_hosts).
     """
 
     name: str
@@ -54,6 +55,7 @@ class Field:
     rule: Callable[[str], None] = check_text
     bound_to: str = ""
     shapes_token: bool = False
+    stays_with_more_hosts: bool = False
     wide: bool = False
 
 
@@ -75,6 +77,7 @@ class Rows:
     missing: str = ""
     bound_to: str = ""
     shapes_token: bool = False
+    stays_with_more_hosts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,14 @@ class TypeSpec:
         return [settings.get(part.name) for part in self.parts if part.shapes_token]
 
     @property
+    def another_host(self) -> str:
+        """What it means to allow another host, for who is about to."""
+        if self.needs_consent:
+            return "With another host, somebody has to allow access again."
+        again = [f"{part.label[0].lower()}{part.label[1:]}" for part in self.parts if part.missing and _is_secret(part)]
+        return f"With another host, enter the {' and the '.join(again)} again: what is stored goes to these only."
+
+    @property
     def parts(self) -> tuple[Field | Rows, ...]:
         """Fields and lists of rows."""
         return (*self.fields, *self.rows)
@@ -107,13 +118,20 @@ class TypeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A secret that a profile with certain settings holds. It opens and is used for this origin only."""
+    """A secret that a profile with certain settings holds. It opens and is used for this origin only.
+
+    `is_for_hosts`: it goes to the allowed hosts, or gets tokens that go there with nobody asked, so it is entered again when a host is
+    added (spec 07 A8). Of OAuth that is the secret of client credentials: who holds it has access on every host, and a token obtained
+    anew with the stored one would be that access. For an authorization code the person who consents gives the access: with another host
+    somebody consents again, and the client secret, which proves only who asks and goes to the token URL alone, stays.
+    """
 
     name: str
     label: str
     origin: str
     required: bool
     shapes_token: bool
+    is_for_hosts: bool
 
 
 _TOKEN_URL = Field(
@@ -139,7 +157,7 @@ _REFUSED = Field(
 )  # fmt: skip
 _TOKEN_FIELDS = Rows(
     "token_fields", "Extra token-request fields", "Add field", "Sent to the token URL besides the usual ones, such as resource.",
-    may_be_open=True, bound_to="token_url", shapes_token=True,
+    may_be_open=True, bound_to="token_url", shapes_token=True, stays_with_more_hosts=True,
 )  # fmt: skip
 _AUTHORIZATION_FIELDS = Rows(
     "authorization_fields", "Authorization fields", "Add field",
@@ -149,8 +167,11 @@ _AUTHORIZATION_FIELDS = Rows(
 )  # fmt: skip
 
 
-def _client_secret(missing: str, help_text: str) -> Field:
-    return Field("client_secret", "Client secret", Kind.SECRET, missing, help_text, bound_to="token_url", shapes_token=True)
+def _client_secret(missing: str, help_text: str, *, stays: bool) -> Field:
+    return Field(
+        "client_secret", "Client secret", Kind.SECRET, missing, help_text, bound_to="token_url", shapes_token=True,
+        stays_with_more_hosts=stays,
+    )  # fmt: skip
 
 
 TYPES: Mapping[ProfileType, TypeSpec] = {
@@ -199,7 +220,7 @@ TYPES: Mapping[ProfileType, TypeSpec] = {
             ProfileType.CLIENT_CREDENTIALS,
             "Patchbay signs in for itself and renews its token when it runs out.",
             (
-                _TOKEN_URL, _CLIENT_ID, _client_secret("Paste the client secret.", ""),
+                _TOKEN_URL, _CLIENT_ID, _client_secret("Paste the client secret.", "", stays=False),
                 _CLIENT_AUTHENTICATION, _SCOPE, _AUDIENCE, _REFUSED,
             ),
             (_TOKEN_FIELDS, _AUTHORIZATION_FIELDS),
@@ -218,7 +239,8 @@ TYPES: Mapping[ProfileType, TypeSpec] = {
                     "refresh_url", "Refresh token URL", Kind.URL, help="If it is another one than the token URL, on the same host.",
                     shapes_token=True, wide=True,
                 ),
-                _CLIENT_ID, _client_secret("", "Leave it empty for a public client, which proves itself by PKCE alone."),
+                _CLIENT_ID,
+                _client_secret("", "Leave it empty for a public client, which proves itself by PKCE alone.", stays=True),
                 _CLIENT_AUTHENTICATION, _SCOPE, _AUDIENCE, _REFUSED,
             ),
             (_TOKEN_FIELDS, _AUTHORIZATION_FIELDS),
@@ -247,6 +269,10 @@ TYPES: Mapping[ProfileType, TypeSpec] = {
 }  # fmt: skip
 
 
+def _is_secret(part: Field | Rows) -> bool:
+    return isinstance(part, Rows) or part.kind is Kind.SECRET
+
+
 def spec_of(type_name: str) -> TypeSpec:
     """Raises ValueError for a type that there is not."""
     return TYPES[ProfileType(type_name)]
@@ -259,13 +285,14 @@ def slots_of(type_name: str, settings: Mapping[str, Any]) -> dict[str, Slot]:
     for field in spec.fields:
         if field.kind is Kind.SECRET:
             origin = _bound_origin(spec, field.bound_to, settings)
-            found[field.name] = Slot(field.name, field.label, origin, bool(field.missing), field.shapes_token)
+            lasts = field.stays_with_more_hosts
+            found[field.name] = Slot(field.name, field.label, origin, bool(field.missing), field.shapes_token, not lasts)
     for rows in spec.rows:
         origin = _bound_origin(spec, rows.bound_to, settings)
         for row in settings.get(rows.name, ()):
             if row["secret"]:
                 name = row_secret(rows.name, row)
-                found[name] = Slot(name, row["name"], origin, required=True, shapes_token=rows.shapes_token)
+                found[name] = Slot(name, row["name"], origin, True, rows.shapes_token, not rows.stays_with_more_hosts)
     return found
 
 

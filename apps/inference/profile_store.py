@@ -94,10 +94,10 @@ def token_row(material: Material) -> ProfileToken:
     """The row, with its profile. Raises ProviderError(PROFILE_NOT_CONFIGURED) when the tokens of `material` are worth nothing there.
 
     An edit that has nothing to do with tokens leaves them alone, also while one is being obtained: a rotated refresh token that was not
-    kept would be lost for good.
+    kept would be lost for good. One that adds a host does not: nobody has entered or allowed anything for it yet (spec 07 A8).
     """
     profile = AuthorizationProfile.objects.prefetch_related("secrets").filter(pk=material.id).first()
-    if profile is None or (profile.version != material.version and shape_of(Material.of(profile)) != shape_of(material)):
+    if profile is None or (profile.version != material.version and not is_good_for(Material.of(profile), material)):
         raise not_configured(material.name, "It was changed or deleted while the call was prepared. Try again.")
     row = ProfileToken.objects.filter(profile=profile).first()
     if row is None:
@@ -105,6 +105,11 @@ def token_row(material: Material) -> ProfileToken:
         row = ProfileToken.objects.get(profile=profile)
     row.profile = profile
     return row
+
+
+def is_good_for(now: Material, then: Material) -> bool:
+    """Whether a token obtained with the profile as it was then may be used by it as it is now."""
+    return shape_of(now) == shape_of(then) and now.allowed_origins <= then.allowed_origins
 
 
 def shape_of(material: Material) -> tuple[list[Any], dict[str, Secret]]:

@@ -8,11 +8,12 @@ from django.urls import reverse
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationProfile, Connection, ProfileSecret, ProfileToken
+from apps.connections.profile_actions import ProfileValues, update_profile
 from apps.connections.profile_types import TYPES
 from apps.core.secrets import Secret
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
-from tests.support.models import definition, make_connection, make_model
+from tests.support.models import actor, definition, make_connection, make_model
 from tests.support.page import read
 from tests.support.profiles import connected, make_profile
 
@@ -202,10 +203,8 @@ def test_name_and_type_stay_and_empty_secrets_are_kept(adam: Client) -> None:
     add(adam, "api_key")
     profile = AuthorizationProfile.objects.get()
     before = ProfileSecret.objects.get().value
-    assert (
-        edit(adam, profile, name="Other", type="bearer", prefix="Token", allowed_origins="api.example.com, two.example.com").status_code
-        == 302
-    )
+    AuthorizationProfile.objects.update(allowed_origins=["https://api.example.com:443", "https://two.example.com:443"])
+    assert edit(adam, profile, name="Other", type="bearer", prefix="Token", allowed_origins="two.example.com").status_code == 302
     after = now(profile)
     assert (after.name, after.type, after.version) == ("Claims gateway", "api_key", 2)
     assert after.settings["prefix"] == "Token"
@@ -213,8 +212,8 @@ def test_name_and_type_stay_and_empty_secrets_are_kept(adam: Client) -> None:
     changes = AuditEvent.objects.get(event="authorization_profile.updated").changes
     assert set(changes) == {"Prefix", "Allowed hosts"}
     assert changes["Allowed hosts"] == {
-        "before": ["https://api.example.com:443"],
-        "after": ["https://api.example.com:443", "https://two.example.com:443"],
+        "before": ["https://api.example.com:443", "https://two.example.com:443"],
+        "after": ["https://two.example.com:443"],
     }
 
 
@@ -246,6 +245,113 @@ def test_the_client_secret_does_not_follow_to_another_host(adam: Client) -> None
     entered = edit(adam, now(profile), token_url="https://evil.example.com/token", client_secret="cs-other-4711-MQAA")
     assert entered.status_code == 302
     assert now(profile).stored_secrets() == {"client_secret": Secret("cs-other-4711-MQAA")}
+
+
+def stored_for(adam: Client, type_name: str) -> AuthorizationProfile:
+    """Each kind of profile with everything that it can hold, tokens among it."""
+    more = {
+        "client_credentials": {
+            "token_fields-1-name": "user_password",
+            "token_fields-1-value": "pw-4711",
+            "authorization_fields-4-location": "header",
+            "authorization_fields-4-name": "X-Api-Key",
+            "authorization_fields-4-value": "k-4711",
+        },
+        "authorization_code": {"client_secret": "cs-live-4711-MQAA"},
+        "aws_sigv4": {"session_token": "st-live-4711-MQAA"},
+    }
+    assert add(adam, type_name, **more.get(type_name, {})).status_code == 302
+    profile = AuthorizationProfile.objects.get()
+    if profile.spec.has_tokens:
+        ProfileToken.objects.create(profile=profile, profile_version=1, access_token="pb1.a.b.c", refresh_token="pb1.a.b.d")
+        AuthorizationProfile.objects.update(problem="")
+    return now(profile)
+
+
+ROWS_STAY = {
+    "token_fields-1-name": "user_password",
+    "token_fields-1-value": "",
+    "authorization_fields-4-location": "header",
+    "authorization_fields-4-name": "X-Api-Key",
+    "authorization_fields-4-value": "",
+}
+# What goes to the allowed hosts, or gets tokens that do: asked for again with a new host, and what of it is typed here.
+AGAIN: dict[str, dict[str, str]] = {
+    "api_key": {"key": "sk-live-4712-MQAA"},
+    "bearer": {"token": "tk-live-4712-MQAA"},
+    "basic": {"password": "pw-4712"},
+    "custom_keys": {"keys-0-value": "k4712"},
+    "client_credentials": {"client_secret": "cs-live-4712-MQAA", "authorization_fields-4-value": "k-4712"},
+    "authorization_code": {},
+    "aws_sigv4": {"secret_key": "wJalrXUtnFEMI-OTHER"},
+}
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+def test_a_stored_secret_does_not_go_to_a_host_that_is_added(type_name: str, adam: Client) -> None:
+    """A8: whoever adds a host enters again what calls to it carry; tokens go, and for an authorization code somebody consents again."""
+    profile = stored_for(adam, type_name)
+    again = AGAIN[type_name]
+    rows = ROWS_STAY if type_name == "client_credentials" else {}
+    hosts = "api.example.com, two.example.com"
+    if again:
+        said = errors(edit(adam, profile, **rows, allowed_origins=hosts))
+        assert said == ["There is another host now, so enter this again."] * len(again)
+        assert now(profile).allowed_origins == ["https://api.example.com:443"]
+        assert now(profile).is_configured
+    assert edit(adam, profile, **rows | again, allowed_origins=hosts).status_code == 302
+    after = now(profile)
+    assert len(after.allowed_origins) == 2
+    stays = {"client_credentials": ["pw-4711"], "authorization_code": ["cs-live-4711-MQAA"]}.get(type_name, [])
+    stored, wanted = list(after.stored_secrets().values()), [Secret(value) for value in [*again.values(), *stays]]
+    assert (len(stored), [secret for secret in wanted if secret not in stored]) == (len(wanted), [])
+    assert not ProfileToken.objects.exists()
+    assert after.is_configured is (type_name != "authorization_code")
+
+
+@pytest.mark.parametrize("type_name", TYPES)
+def test_a_host_that_is_taken_away_leaves_the_secrets(type_name: str, adam: Client) -> None:
+    profile = stored_for(adam, type_name)
+    rows = ROWS_STAY if type_name == "client_credentials" else {}
+    AuthorizationProfile.objects.update(allowed_origins=["https://api.example.com:443", "https://two.example.com:443"])
+    before = profile.stored_secrets()
+    assert edit(adam, profile, **rows).status_code == 302
+    assert (now(profile).allowed_origins, now(profile).stored_secrets()) == (["https://api.example.com:443"], before)
+    assert now(profile).is_configured
+    assert ProfileToken.objects.exists() is profile.spec.has_tokens
+
+
+@pytest.mark.parametrize(
+    ("type_name", "words"),
+    [
+        ("bearer", "enter the token again"),
+        ("custom_keys", "enter the keys again"),
+        ("client_credentials", "enter the client secret again"),
+        ("authorization_code", "somebody has to allow access again"),
+    ],
+)
+def test_the_form_says_what_another_host_means(type_name: str, words: str, adam: Client) -> None:
+    """A8, before anything is lost by it."""
+    add(adam, type_name)
+    url = reverse("connections:profile_edit", args=["harbor", AuthorizationProfile.objects.get().pk])
+    assert words in adam.get(url).content.decode()
+    assert words not in adam.get(f"{ADD}?type={type_name}").content.decode()
+
+
+def test_the_action_itself_clears_what_a_host_was_not_added_for(cast: Cast) -> None:
+    """A8, whatever form there is above it. The log says so."""
+    profile = make_profile(cast.harbor, cast.alice)
+    values = ProfileValues(profile.settings, (*profile.allowed_origins, "https://evil.example.com:443"), {})
+    saved = update_profile(profile, values=values, actor=actor(cast.alice), expected_version=1)
+    assert saved.reason == "Enter it again: Token."
+    assert not ProfileSecret.objects.exists()
+    assert AuditEvent.objects.get(event="authorization_profile.updated").changes["secret Token"] == {"after": "cleared"}
+
+
+@pytest.mark.parametrize("typed", [{"keys-0-name": ""}, {"keys-0-name": "n" * 1001}, {"keys-0-location": "path", "keys-0-name": "{x}"}])
+def test_an_edited_row_that_cannot_be_saved_says_so(typed: dict[str, str], adam: Client) -> None:
+    add(adam, "custom_keys")
+    assert errors(edit(adam, AuthorizationProfile.objects.get(), **{"keys-0-value": "k4712"} | typed))
 
 
 def test_a_secret_stored_for_another_host_is_none(adam: Client) -> None:

@@ -275,7 +275,7 @@ def test_a_token_of_older_settings_is_none(transactional_cast: Cast, allowed: Ru
 
 
 def test_a_rotated_refresh_token_survives_an_edit_meanwhile(transactional_cast: Cast, allowed: RunningProvider) -> None:
-    """An admin allows another host while the token is being renewed: what the server has rotated is kept."""
+    """An admin says which statuses mean a refusal while the token is being renewed: what the server has rotated is kept."""
     cast = transactional_cast
     profile = code_profile(cast.harbor, cast.alice, allowed, token_url=f"{slow(allowed)}/oauth/token")
     granted = Granted(Secret("at-old-4711"), Secret(refresh_tokens.add(Grant(CLIENT, "", 1e12))), timezone.now(), timezone.now(), "")
@@ -286,7 +286,7 @@ def test_a_rotated_refresh_token_survives_an_edit_meanwhile(transactional_cast: 
     async def story() -> None:
         renewing = asyncio.create_task(tokens.get(material, in_force))
         await asked(allowed)
-        values = ProfileValues(profile.settings, (allowed.url, "https://two.example.com:443"), {})
+        values = ProfileValues(profile.settings | {"refused_statuses": [401, 403]}, (allowed.url,), {})
         await in_database(update_profile, profile, values=values, actor=actor(cast.alice), expected_version=1)
         await renewing
 
@@ -296,6 +296,27 @@ def test_a_rotated_refresh_token_survives_an_edit_meanwhile(transactional_cast: 
     with time_machine.travel(timezone.now() + timedelta(hours=1), tick=True):
         async_to_sync(tokens.get)(later, rules.current())
     assert [body["grant_type"] for body in token_requests(allowed)] == ["refresh_token", "refresh_token"]
+
+
+def test_a_token_on_its_way_does_not_go_to_a_host_added_meanwhile(transactional_cast: Cast, allowed: RunningProvider) -> None:
+    """A8: it was asked for while that host was not allowed, so it is not kept, and the consent stays to be given."""
+    cast = transactional_cast
+    profile = code_profile(cast.harbor, cast.alice, allowed, token_url=f"{slow(allowed)}/oauth/token")
+    granted = Granted(Secret("at-old-4711"), Secret(refresh_tokens.add(Grant(CLIENT, "", 1e12))), timezone.now(), timezone.now(), "")
+    material, in_force = Material.of(profile), rules.current()
+    store(material, granted)
+
+    async def story() -> None:
+        renewing = asyncio.create_task(tokens.get(material, in_force))
+        await asked(allowed)
+        values = ProfileValues(profile.settings, (allowed.url, "https://two.example.com:443"), {})
+        await in_database(update_profile, profile, values=values, actor=actor(cast.alice), expected_version=1)
+        with pytest.raises(ProviderError, match="was changed"):
+            await renewing
+
+    async_to_sync(story)()
+    assert AuthorizationProfile.objects.get().problem.startswith("Nobody has allowed access")
+    assert not ProfileToken.objects.exclude(access_token="", refresh_token="").exists()
 
 
 # Failures
