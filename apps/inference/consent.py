@@ -14,6 +14,7 @@ from apps.core.secrets import Place, Secret, SecretUnreadable, register_sealed, 
 from apps.inference.oauth_requests import Challenge
 
 VALID = timedelta(minutes=10)
+CHANGED = "The profile was changed meanwhile."
 
 
 class Consent(models.Model):
@@ -74,7 +75,7 @@ def take_consent(workspace: Workspace, user: User, state: str) -> tuple[Authoriz
     if consent.created_at < timezone.now() - VALID:
         raise ConsentRefused("It took longer than 10 minutes.", consent.profile)
     if consent.profile.version != consent.profile_version:
-        raise ConsentRefused("The profile was changed meanwhile.", consent.profile)
+        raise ConsentRefused(CHANGED, consent.profile)
     try:
         return consent.profile, unseal(consent.verifier, consent.place)
     except SecretUnreadable:

@@ -23,7 +23,7 @@ from apps.core.htmx import is_fragment_request, redirect, render_fragment, rende
 from apps.core.limits import limit_calls_out
 from apps.core.secrets import Secret
 from apps.egress import rules
-from apps.inference.consent import ConsentRefused, keep_consent, take_consent
+from apps.inference.consent import CHANGED, ConsentRefused, keep_consent, take_consent
 from apps.inference.oauth_requests import code_request, consent_url, new_challenge
 from apps.inference.profile_material import Material
 from apps.inference.profile_store import store
@@ -115,20 +115,22 @@ async def profile_callback(request: WorkspaceRequest) -> HttpResponse:
     """The provider sends the browser back with a code, or with the reason why there is none."""
     try:
         profile, verifier = await sync_to_async(take_consent)(request.workspace, request.user, request.GET.get("state", ""))
+        tried = await redeem(request, profile, verifier)
     except ConsentRefused as refusal:
         return await sync_to_async(show_refusal)(request, refusal)
-    tried = await redeem(request, profile, verifier)
     return await sync_to_async(show_result)(request, profile, tried)
 
 
 async def redeem(request: WorkspaceRequest, profile: AuthorizationProfile, verifier: Secret) -> Tried:
-    """Exchange the code for tokens, and keep them."""
+    """Exchange the code for tokens, and keep them. Raises ConsentRefused when the profile is not what access was allowed for."""
     code = request.GET.get("code", "")
     if problem := request.GET.get("error", ""):
         return refused_by_person(problem, request.GET.get("error_description", ""))
     if not code or len(code) > MAX_CODE:
         return Tried("The provider gave no code", "Press Test to try again.", ErrorKind.TOKEN_FAILED)
     ready = await sync_to_async(prepare)(request, profile.pk)
+    if ready.profile.version != profile.version:  # code and verifier must not go to a token URL saved since (spec 07 A8)
+        raise ConsentRefused(CHANGED, profile)
     try:
         asked = code_request(ready.material, code=Secret(code), verifier=verifier, callback=callback_url(request))
         granted = await exchange(asked, ready.rules)

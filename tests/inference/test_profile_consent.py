@@ -8,12 +8,14 @@ import httpx
 import pytest
 import time_machine
 from asgiref.sync import async_to_sync
+from django.db import connection as database
 from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationProfile, Connection, ProfileToken
+from apps.connections.profile_actions import ProfileValues, update_profile
 from apps.demo.provider.authorization import access_tokens, refresh_tokens
 from apps.egress import rules
 from apps.inference import pipeline
@@ -23,6 +25,7 @@ from apps.inference.target import target_of
 from tests.conftest import ClientFor
 from tests.inference.conftest import allow
 from tests.support.cast import Cast
+from tests.support.models import actor
 from tests.support.profiles import assess_definition, code_profile, connected, fresh, token_requests
 from tests.support.provider import RunningProvider, provider, provider_server
 from tests.support.together import at_once
@@ -205,6 +208,27 @@ def test_a_profile_that_changed_meanwhile(adam: Client, profile: AuthorizationPr
     query = answer(begin(adam, profile))
     AuthorizationProfile.objects.update(version=2)
     assert "changed meanwhile" in come_back(adam, query).content.decode()
+    assert not token_requests(provider)
+
+
+def test_a_profile_that_changes_at_the_very_moment(
+    adam: Client, cast: Cast, profile: AuthorizationProfile, provider: RunningProvider
+) -> None:
+    """A8: code and verifier go to the token URL that access was allowed for, not to one saved while the answer is taken."""
+    query = answer(begin(adam, profile))
+    edits: list[int] = []
+
+    def edit_after_the_state_is_used_up(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if sql.startswith("DELETE") and "inference_consent" in sql and not edits:
+            edits.append(1)
+            values = ProfileValues(profile.settings | {"token_url": f"{provider.url}/oauth/life/9/token"}, (provider.url,), {})
+            update_profile(profile, values=values, actor=actor(cast.alice), expected_version=1)
+        return result
+
+    with database.execute_wrapper(edit_after_the_state_is_used_up):
+        assert "changed meanwhile" in come_back(adam, query).content.decode()
+    assert edits
     assert not token_requests(provider)
 
 
