@@ -131,7 +131,7 @@ ROWS = [
     Row("connections:profile_delete", "OA", "POST", PROFILE),
     Row("inference:profile_test", "OA", "POST", PROFILE),
     Row("inference:profile_consent", "OA", "POST", PROFILE),
-    Row("inference:profile_callback", "OA"),
+    Row("inference:profile_callback", "OA", kwargs=PROFILE),
     Row("connections:whose_key", "OA"),
     Row("connections:whose_key", "OA", "POST"),
     Row("onboarding:custom_new", "OAM"),

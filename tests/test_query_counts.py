@@ -191,7 +191,7 @@ PAGES = [
     Page("connections:profile_add", 6, profiles, "?type=client_credentials"),
     Page("connections:profile_edit", 9, one_profile),
     Page("connections:profile_delete", 6, one_profile),
-    Page("inference:profile_callback", 4, profiles),
+    Page("inference:profile_callback", 6, one_profile),
     Page("onboarding:custom_new", 5, models),
     Page("onboarding:bedrock_new", 7, models),
     Page("onboarding:edit", 11, bedrock),

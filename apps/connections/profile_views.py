@@ -38,14 +38,14 @@ def show(request: WorkspaceRequest, *, form: ProfileForm | None = None, profile:
         "form": form,
         "profile": profile,
         "connections": users_of(profile) if profile else [],
-        "callback_url": callback_url(request),
+        "callback_url": callback_url(request, profile) if profile else "",
     }
     return render_page(request, PAGE, context, status=422 if form and form.is_bound else 200)
 
 
-def callback_url(request: WorkspaceRequest) -> str:
-    """What the authorization server has to know: the same for all profiles of the workspace, so that it is there before one is saved."""
-    path = reverse("inference:profile_callback", args=[request.workspace.slug])
+def callback_url(request: WorkspaceRequest, profile: AuthorizationProfile) -> str:
+    """What the authorization server has to know. Each profile has its own, so that no server's answer is taken for another's (RFC 9700)."""
+    path = reverse("inference:profile_callback", args=[request.workspace.slug, profile.pk])
     return f"{settings.PUBLIC_URL.rstrip('/')}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
 
 
@@ -78,9 +78,17 @@ def profile_add(request: WorkspaceRequest) -> HttpResponse:
         except actions.ProfileNameTaken as error:
             form.add_error("name", str(error))
         else:
-            toast(request, f"{profile.name} is added", detail="Test it to see that it works.")
-            return redirect(request, list_url(request))
+            return added(request, profile)
     return show(request, form=form)
+
+
+def added(request: WorkspaceRequest, profile: AuthorizationProfile) -> HttpResponse:
+    """To the table; where consent is needed, to the profile's own page with the callback URL, which is there from now on."""
+    if not profile.spec.needs_consent:
+        toast(request, f"{profile.name} is added", detail="Test it to see that it works.")
+        return redirect(request, list_url(request))
+    toast(request, f"{profile.name} is added", detail="Enter its callback URL at the provider, then press Test and allow access.")
+    return redirect(request, f"{reverse('connections:profile_edit', args=[request.workspace.slug, profile.pk])}#edit")
 
 
 @require_http_methods(["GET", "POST"])

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import models, transaction
 from django.utils import timezone
 
-from apps.accounts.models import User, Workspace
+from apps.accounts.models import User
 from apps.audit.record import hold_chain
 from apps.connections.profiles import AuthorizationProfile
 from apps.core.secrets import Place, Secret, SecretUnreadable, register_sealed, seal, unseal
@@ -61,9 +61,12 @@ def keep_consent(profile: AuthorizationProfile, user: User, challenge: Challenge
     consent.save(force_insert=True)
 
 
-def take_consent(workspace: Workspace, user: User, state: str) -> tuple[AuthorizationProfile, Secret]:
-    """The profile and the verifier that belong to this state, which is used up by it. Raises ConsentRefused."""
-    consents = Consent.objects.select_related("profile").filter(profile__workspace=workspace)
+def take_consent(profile: AuthorizationProfile, user: User, state: str) -> tuple[AuthorizationProfile, Secret]:
+    """The profile as it is now and the verifier that belong to this state, which is used up by it. Raises ConsentRefused.
+
+    `profile` is whose callback the answer came to: what another authorization server sends comes to another one's (RFC 9700, 4.4).
+    """
+    consents = Consent.objects.select_related("profile").filter(profile=profile.pk)
     consent = consents.filter(state_hash=hash_of(state)).first()
     if consent is None:
         raise ConsentRefused("This answer was used already, took longer than 10 minutes, or was not asked for here.")

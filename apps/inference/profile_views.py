@@ -102,7 +102,7 @@ def ask_for_consent(request: WorkspaceRequest, profile: AuthorizationProfile) ->
     """A page that leads on by itself. A redirect would not do: browsers hold it to `form-action 'self'`, as the answer to a form."""
     challenge = new_challenge()
     keep_consent(profile, request.user, challenge)
-    url = consent_url(Material.of(profile), challenge, callback_url(request))
+    url = consent_url(Material.of(profile), challenge, callback_url(request, profile))
     context = {"profile": profile, "url": url, "host": urlsplit(url).hostname}
     response = render_page(request, "connections/profile_consent.html", context)
     response.headers["Refresh"] = f"0; url={url}"
@@ -111,14 +111,18 @@ def ask_for_consent(request: WorkspaceRequest, profile: AuthorizationProfile) ->
 
 @require_GET
 @require(Permission.MANAGE_CREDENTIALS)
-async def profile_callback(request: WorkspaceRequest) -> HttpResponse:
+async def profile_callback(request: WorkspaceRequest, profile_id: UUID) -> HttpResponse:
     """The provider sends the browser back with a code, or with the reason why there is none."""
     try:
-        profile, verifier = await sync_to_async(take_consent)(request.workspace, request.user, request.GET.get("state", ""))
+        profile, verifier = await sync_to_async(take)(request, profile_id)
         tried = await redeem(request, profile, verifier)
     except ConsentRefused as refusal:
         return await sync_to_async(show_refusal)(request, refusal)
     return await sync_to_async(show_result)(request, profile, tried)
+
+
+def take(request: WorkspaceRequest, profile_id: UUID) -> tuple[AuthorizationProfile, Secret]:
+    return take_consent(get_profile(request.workspace, profile_id), request.user, request.GET.get("state", ""))
 
 
 async def redeem(request: WorkspaceRequest, profile: AuthorizationProfile, verifier: Secret) -> Tried:
@@ -132,7 +136,7 @@ async def redeem(request: WorkspaceRequest, profile: AuthorizationProfile, verif
     if ready.profile.version != profile.version:  # code and verifier must not go to a token URL saved since (spec 07 A8)
         raise ConsentRefused(CHANGED, profile)
     try:
-        asked = code_request(ready.material, code=Secret(code), verifier=verifier, callback=callback_url(request))
+        asked = code_request(ready.material, code=Secret(code), verifier=verifier, callback=callback_url(request, profile))
         granted = await exchange(asked, ready.rules)
         token = await sync_to_async(store)(ready.material, granted)
     except ProviderError as error:

@@ -90,8 +90,9 @@ def now(profile: AuthorizationProfile) -> AuthorizationProfile:
 
 @pytest.mark.parametrize("type_name", TYPES)
 def test_each_type_is_added(type_name: str, adam: Client, cast: Cast) -> None:
-    assert add(adam, type_name)["Location"] == LIST
+    response = add(adam, type_name)
     profile = AuthorizationProfile.objects.get()
+    assert response["Location"] == (f"{LIST}{profile.pk}/#edit" if type_name == "authorization_code" else LIST)
     assert (profile.name, profile.type, profile.created_by) == ("Claims gateway", type_name, cast.adam)
     assert profile.allowed_origins == ["https://api.example.com:443"]
     typed = [

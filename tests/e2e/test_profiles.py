@@ -119,8 +119,11 @@ def test_authorization_code_through_the_consent_page(journey: Journey, site: Sit
     choose_type(page, site, "OAuth 2.0 authorization code")
     fill_oauth(page, site, name="On-prem vLLM", token_path="/oauth/life/2/token")
     page.get_by_label("Authorization URL").fill(f"{site.provider.url}/oauth/authorize")
-    expect(page.get_by_label("Callback URL", exact=True)).to_have_value(f"{site.url}/w/claims/settings/authorization-profiles/callback/")
+    expect(page.get_by_label("Callback URL", exact=True)).to_have_value("")
     page.get_by_role("button", name="Add profile").click()
+    page.wait_for_url("**/#edit")
+    expect(page.get_by_label("Callback URL", exact=True)).to_have_value(f"{page.url.removesuffix('#edit')}callback/")
+    journey.check("callback URL")
     expect(row_of(page, "On-prem vLLM").locator(".badge")).to_have_text("Not configured")
 
     for button, words in (("Deny", "Access was not allowed"), ("Allow", "Access is allowed")):

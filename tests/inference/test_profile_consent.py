@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import AuthorizationProfile, Connection, ProfileToken
-from apps.connections.profile_actions import ProfileValues, update_profile
+from apps.connections.profile_actions import ProfileValues, create_profile, update_profile
 from apps.demo.provider.authorization import access_tokens, refresh_tokens
 from apps.egress import rules
 from apps.inference import pipeline
@@ -25,14 +25,14 @@ from apps.inference.target import target_of
 from tests.conftest import ClientFor
 from tests.inference.conftest import allow
 from tests.support.cast import Cast
-from tests.support.models import actor
+from tests.support.models import actor, author
 from tests.support.profiles import assess_definition, code_profile, connected, fresh, token_requests
 from tests.support.provider import RunningProvider, provider, provider_server
 from tests.support.together import at_once
 
 __all__ = ["provider", "provider_server"]
 
-CALLBACK = "/w/harbor/settings/authorization-profiles/callback/"
+LIST = "/w/harbor/settings/authorization-profiles/"
 
 
 @pytest.fixture
@@ -44,6 +44,10 @@ def adam(cast: Cast, client_for: ClientFor) -> Client:
 def profile(cast: Cast, provider: RunningProvider) -> AuthorizationProfile:
     allow(provider)
     return code_profile(cast.harbor, cast.alice, provider)
+
+
+def callback(profile: AuthorizationProfile) -> str:
+    return f"{LIST}{profile.pk}/callback/"
 
 
 def begin(client: Client, profile: AuthorizationProfile) -> str:
@@ -59,14 +63,14 @@ def answer(url: str, choice: str = "allow") -> dict[str, str]:
     """What the provider sends the browser back with."""
     assert "Allow access?" in httpx.get(url).text
     location = httpx.post(url, data={"answer": choice}).headers["location"]
-    assert location.startswith(f"http://127.0.0.1:8000{CALLBACK}?")
+    assert urlsplit(location)._replace(query="").geturl() == parse_qs(urlsplit(url).query)["redirect_uri"][0]
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
 
 
-def come_back(client: Client, query: dict[str, str]) -> Any:
-    """The page that the callback leads on to, without the code in its address."""
-    response = client.get(CALLBACK, query)
-    assert response["Location"] == CALLBACK.removesuffix("callback/")
+def come_back(client: Client, query: dict[str, str], profile: AuthorizationProfile | None = None) -> Any:
+    """The page that the profile's callback (of the only one, if none is given) leads on to, without the code in its address."""
+    response = client.get(callback(profile or AuthorizationProfile.objects.get()), query)
+    assert response["Location"] == LIST
     return client.get(response["Location"])
 
 
@@ -81,7 +85,7 @@ def test_access_is_allowed_and_calls_work(adam: Client, cast: Cast, profile: Aut
     url = begin(adam, profile)
     asked = parse_qs(urlsplit(url).query)
     assert asked["code_challenge_method"] == ["S256"]
-    assert asked["redirect_uri"] == [f"http://127.0.0.1:8000{CALLBACK}"]
+    assert asked["redirect_uri"] == [f"http://127.0.0.1:8000{callback(profile)}"]
     response = come_back(adam, answer(url))
     assert "Access is allowed" in response.content.decode()
     [body] = token_requests(provider)
@@ -183,10 +187,12 @@ def test_another_persons_answer(
 
 
 def test_another_workspaces_answer(adam: Client, cast: Cast, profile: AuthorizationProfile, client_for: ClientFor) -> None:
+    """D2: foreign and missing are the same."""
     query = answer(begin(adam, profile))
-    url = reverse("inference:profile_callback", args=["other"])
-    assert "was not asked for here" in client_for(cast.charlie).get(url, query, follow=True).content.decode()
-    assert adam.get(url, query).status_code == 404
+    url = reverse("inference:profile_callback", args=["other", profile.pk])
+    for person in (cast.charlie, cast.adam):
+        assert client_for(person).get(url, query).status_code == 404
+    assert Consent.objects.count() == 1
 
 
 def test_after_ten_minutes_it_is_too_late(adam: Client, profile: AuthorizationProfile, provider: RunningProvider) -> None:
@@ -268,15 +274,36 @@ def test_a_public_client_needs_no_secret(adam: Client, cast: Cast, provider: Run
 @override_settings(PUBLIC_URL="")
 def test_without_a_public_url_the_request_says_where_it_is(adam: Client, profile: AuthorizationProfile) -> None:
     asked = parse_qs(urlsplit(begin(adam, profile)).query)
-    assert asked["redirect_uri"] == [f"http://testserver{CALLBACK}"]
+    assert asked["redirect_uri"] == [f"http://testserver{callback(profile)}"]
 
 
 def test_the_callback_url_stands_on_the_page(adam: Client, profile: AuthorizationProfile) -> None:
-    for url in (
-        reverse("connections:profile_edit", args=["harbor", profile.pk]),
-        reverse("connections:profile_add", args=["harbor"]) + "?type=authorization_code",
-    ):
-        assert f'value="http://127.0.0.1:8000{CALLBACK}" readonly' in adam.get(url).content.decode()
+    """It is the profile's own, so it is there once the profile is."""
+    edit = reverse("connections:profile_edit", args=["harbor", profile.pk])
+    assert f'value="http://127.0.0.1:8000{callback(profile)}" readonly' in adam.get(edit).content.decode()
+    page = adam.get(reverse("connections:profile_add", args=["harbor"]) + "?type=authorization_code").content.decode()
+    assert "/callback/" not in page
+    assert "It stands here once the profile is added" in page
+
+
+def test_an_answer_of_another_authorization_server(
+    adam: Client, cast: Cast, profile: AuthorizationProfile, provider: RunningProvider
+) -> None:
+    """Mix-up (RFC 9700, 4.4): each profile has a callback of its own, so what one server sends can only end at that server's profile."""
+    values = ProfileValues(profile.settings, (provider.url,), {})
+    evil = create_profile(cast.harbor, name="Evil", type_name=profile.type, values=values, by=author(cast.alice))
+    query = answer(begin(adam, profile))
+    assert "was not asked for here" in come_back(adam, query, evil).content.decode()
+    assert not token_requests(provider)
+    assert "Access is allowed" in come_back(adam, query, profile).content.decode()
+
+
+def test_a_callback_that_no_profile_has(adam: Client, profile: AuthorizationProfile) -> None:
+    query = answer(begin(adam, profile))
+    assert adam.get(f"{LIST}callback/", query).status_code == 404
+    url = callback(profile)
+    profile.delete()
+    assert adam.get(url, query).status_code == 404
 
 
 def test_csrf_is_asked_for(cast: Cast, profile: AuthorizationProfile) -> None:
