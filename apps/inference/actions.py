@@ -18,6 +18,8 @@ from apps.external_models.models import ExternalModel, host_of
 from apps.inference.models import KEPT, TestRun, TypedSecret
 from apps.inference.result import Result
 
+FORGOTTEN_AT_ONCE = 500  # typed secrets; the next test or kept key goes on
+
 
 @dataclass(frozen=True, slots=True)
 class Tested:
@@ -115,6 +117,17 @@ def forget_old_runs(newest: TestRun) -> None:
     old.filter(model=None).delete()
     old.filter(model=newest.model, created_by=newest.created_by).delete()
     TypedSecret.objects.filter(run__in=old).delete()
+    forget_typed_secrets()
+
+
+def forget_typed_secrets() -> None:
+    """Drop what was typed more than a day ago and not saved, of every workspace: in some nobody tests any more. Some of it at a time.
+
+    What another process has locked, which forgets or re-encrypts it, is left to that one, so that two cannot wait for each other.
+    """
+    abandoned = TypedSecret.objects.select_for_update(skip_locked=True).filter(typed_at__lt=timezone.now() - KEPT)
+    doomed = list(abandoned.order_by("typed_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+    TypedSecret.objects.filter(pk__in=doomed).delete()
 
 
 def outcome_of(result: Result) -> Outcome:

@@ -50,6 +50,8 @@ class TypedSecret(models.Model):
     # scheme://host:port which it was typed for: it goes nowhere else (spec 07 A8).
     origin = models.CharField(max_length=300)
     value = models.TextField(editable=False)
+    # Of the last submit that had it. Not the run's age: runs of saved models stay, and looking through them would cost more and more.
+    typed_at = models.DateTimeField(auto_now=True, db_default=Now(), db_index=True)
 
     def __str__(self) -> str:
         return self.name

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.accounts.models import User, Workspace
 from apps.core.secrets import Secret, seal
-from apps.inference.actions import forget_old_runs
+from apps.inference.actions import forget_old_runs, forget_typed_secrets
 from apps.inference.models import TestRun, TypedSecret
 
 
@@ -45,3 +45,4 @@ def keep_typed_secrets(page: Keeps) -> None:
         row.value = seal(secret, row.place)
         row.save()
     page.adopt(run)
+    forget_typed_secrets()

@@ -1,7 +1,10 @@
 """Spec 02, Easy integration: the key is checked with its provider, then the model and its first connection are saved."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.connections.models import Connection
@@ -9,7 +12,7 @@ from apps.core.http import EgressRule, Limits
 from apps.core.secrets import Secret
 from apps.external_models.models import ExternalModel
 from apps.inference import pipeline
-from apps.inference.models import TestRun, TypedSecret
+from apps.inference.models import KEPT, TestRun, TypedSecret
 from apps.inference.target import Target
 from apps.onboarding.easy import definition_of, easy_provider
 from apps.onboarding.easy_page import CHECK_LIMITS, NOT_SAVEABLE
@@ -96,6 +99,16 @@ def test_a_wrong_key_and_save_anyway(wizard: Wizard, allowed: RunningProvider, p
     assert TypedSecret.objects.count() == 0
     assert WRONG not in wizard.seen
     assert "switched off" in wizard.client.get(LIST).content.decode()
+
+
+def test_keeping_a_key_forgets_the_abandoned_ones(wizard: Wizard, allowed: RunningProvider, cast: Cast) -> None:
+    """Also those of other workspaces, each time a key is kept for the next submit."""
+    run = TestRun.objects.create(workspace=cast.other, created_by=cast.charlie, passed=False)
+    last_step(wizard, ANTHROPIC, allowed.url, key=WRONG).press("confirm")
+    TypedSecret.objects.create(run=run, name="x-key", origin="", value="sealed")
+    TypedSecret.objects.filter(run=run).update(typed_at=timezone.now() - KEPT - timedelta(minutes=1))
+    wizard.fill(key=WRONG).press("confirm")
+    assert [secret.run.workspace for secret in TypedSecret.objects.select_related("run__workspace")] == [cast.harbor]
 
 
 def test_a_wrong_key_then_the_right_one(wizard: Wizard, allowed: RunningProvider) -> None:
