@@ -116,7 +116,7 @@ tokens = Tokens()
 async def obtain(material: Material, rules: Sequence[EgressRule], refused_until: datetime | None) -> Token:
     """A token from the database, where another process has put one, or from the authorization server."""
     while True:
-        step = await in_database(begin, material, refused_until)
+        step = await begin_whole(material, refused_until)
         match step:
             case Token():
                 return step
@@ -124,6 +124,18 @@ async def obtain(material: Material, rules: Sequence[EgressRule], refused_until:
                 return await renew(material, rules, step)
             case Wait():
                 await asyncio.sleep(min(POLL, max(0.001, (step.until - timezone.now()).total_seconds())))
+
+
+async def begin_whole(material: Material, refused_until: datetime | None) -> Token | Claim | Wait:
+    """`begin`, which goes on in its thread when the caller is cancelled: a claim that it gets then is given back."""
+    beginning = asyncio.ensure_future(in_database(begin, material, refused_until))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        [step] = await asyncio.gather(beginning, return_exceptions=True)
+        if isinstance(step, Claim):
+            await asyncio.shield(in_database(release, material, step.until))
+        raise
 
 
 async def renew(material: Material, rules: Sequence[EgressRule], claim: Claim) -> Token:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -250,6 +250,39 @@ def test_a_caller_who_leaves_while_renewing_holds_nobody_up(transactional_cast: 
     async_to_sync(story)()
     assert timezone.now() - began < timedelta(seconds=LEASE)
     assert len(token_requests(allowed)) == 2
+
+
+def test_a_caller_who_leaves_while_claiming_holds_nobody_up(transactional_cast: Cast, allowed: RunningProvider) -> None:
+    """Cancelled while the claim is on its way to the database: it is given back, so that nobody waits for its end."""
+    material, in_force = Material.of(client_profile(transactional_cast.harbor, transactional_cast.alice, allowed)), rules.current()
+    claiming, left = threading.Event(), threading.Event()
+
+    def hold(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("UPDATE") and "renewing_until" in sql and not claiming.is_set():
+            claiming.set()
+            left.wait(10)
+        return execute(sql, params, many, context)
+
+    def watch() -> None:
+        database.execute_wrappers.append(hold)
+
+    def unwatch() -> None:
+        database.execute_wrappers.remove(hold)
+
+    async def story() -> None:
+        await sync_to_async(watch)()
+        caller = asyncio.create_task(tokens.get(material, in_force))
+        while not claiming.is_set():
+            await asyncio.sleep(0.005)
+        caller.cancel()
+        await asyncio.sleep(0)
+        left.set()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        await sync_to_async(unwatch)()
+
+    asyncio.run(story())
+    assert ProfileToken.objects.get().renewing_until is None
 
 
 def test_no_life_means_until_it_is_refused(transactional_cast: Cast, allowed: RunningProvider) -> None:
