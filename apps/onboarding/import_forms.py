@@ -4,17 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxLengthValidator
 
 from apps.core.headers import check_header_value
 from apps.core.text import is_mask
 from apps.providers.curl import import_curl
-from apps.providers.imported import ImportedRequest, ImportRefused, Question
+from apps.providers.imported import MAX_PLACEHOLDERS, ImportedRequest, ImportRefused, Question
 from apps.providers.masking import mask_known, mask_likely
 from apps.providers.openapi import OpenApiDocument, import_operation, read_openapi, servers_of
 from apps.providers.secret_names import holds_credential
+from apps.providers.shell_words import MAX_COMMAND, without_comments
 from apps.providers.yaml_load import MAX_DOCUMENT
 
-MAX_QUESTIONS = 50
+MAX_QUESTIONS = MAX_PLACEHOLDERS
+TOO_LONG = f"The command is longer than {MAX_COMMAND:,} characters. If it holds an image, put a short text in its place."
+NOT_SHOWN = "Paste the command once more: it may hold a key, which is not shown again."
 _CODE = {"class": "mono", "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}
 
 
@@ -95,42 +99,57 @@ class CurlForm(PlaceholderForm):
     command = forms.CharField(
         label="cURL command",
         strip=False,
-        max_length=1 << 20,
+        validators=[MaxLengthValidator(MAX_COMMAND, f"{TOO_LONG} {NOT_SHOWN}")],  # max_length would let browsers cut a paste off
         widget=forms.Textarea(attrs={**_CODE, "rows": 12, "autofocus": True}),
         help_text="As documentation prints it, for bash. Nothing of it is run. Placeholders such as $OPENAI_API_KEY are asked for.",
-        error_messages={"required": "Paste a curl command."},
+        error_messages={
+            "required": "Paste a curl command.",
+            "null_characters_not_allowed": f"The command holds a NUL character, which no command can. {NOT_SHOWN}",
+        },
     )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         text = str(data.get("command", "")).replace("\r\n", "\n")
         if not text:
+            self.show_instead("command", "")  # what could not even be read may hold a key
             return data
         try:
-            found = import_curl(text, looks_secret=holds_credential, answers=self.answers())
-            plain = import_curl(text, looks_secret=holds_credential)
+            answers = self.answers()
+            found = import_curl(text, looks_secret=holds_credential, answers=answers)
+            plain = import_curl(text, looks_secret=holds_credential) if answers else found
         except ImportRefused as refused:
             self.add_error("command", str(refused))
-            self.show_instead("command", mask_likely(text))
+            self.show_instead("command", mask_likely(shown_of(text)))
             return data
         self.settle(found, plain.questions)
-        if self.imported is None and plain.secrets:
+        if self.imported is None:
             self.take_out(text, plain.secrets)
         return data
 
     def take_out(self, text: str, secrets: tuple[str, ...]) -> None:
         """The page is shown once more, and a pasted key is not: it becomes one more placeholder."""
-        masked = mask_known(text, secrets)
+        masked = mask_known(shown_of(text), secrets)
+        if masked == text:
+            return
         try:
             again = import_curl(masked, looks_secret=holds_credential)
         except ImportRefused:
             masked = ""
-        if not masked:
+        if not masked or again.secrets:
             self.show_instead("command", "")
-            self.add_error("command", "Paste the command once more: it holds a key, which is not shown again.")
+            self.add_error("command", NOT_SHOWN)
             return
         self.show_instead("command", masked)
         self.ask(again.questions, (), ())
+
+
+def shown_of(text: str) -> str:
+    """What of a command is shown again: all but its comments, where it can be read so far."""
+    try:
+        return without_comments(text)
+    except ImportRefused:
+        return text
 
 
 class DocumentForm(PlaceholderForm):

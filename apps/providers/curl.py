@@ -8,6 +8,7 @@ from apps.providers.curl_call import CurlCall, read_call
 from apps.providers.imported import MAX_HEADERS, Answers, ImportedHeader, ImportedRequest, ImportRefused, LooksSecret, Question
 from apps.providers.imported_address import read_address
 from apps.providers.imported_body import read_body
+from apps.providers.masking import literal_pieces
 from apps.providers.placeholders import IN_HEADER, MARKED, Marks, as_name, is_no_credential, names_in
 from apps.providers.shell_words import Command, Word, split_command
 
@@ -64,7 +65,7 @@ def _request(call: CurlCall, marks: Marks, looks_secret: LooksSecret, command: C
         notes=(*address.notes, *headers.notes, *body.notes),
         needs_profile=address.needs_profile,
     )
-    pasted = (*headers.secrets, *address.secrets, *body.secrets)
+    pasted = (*call.secrets, *headers.secrets, *address.secrets, *body.secrets)
     return replace(request, questions=_once(request.questions), secrets=tuple(dict.fromkeys(pasted)))
 
 
@@ -117,7 +118,7 @@ class _Headers:
             raise ImportRefused("-u has no password, so curl would ask for it. Write name:password.")
         encoded = "" if open_names else base64.b64encode(user.encode()).decode()
         name, _, password = user.partition(":")
-        self.secrets += [] if open_names else [password or name, encoded]
+        self.secrets += literal_pieces(password or name, MARKED) if open_names else [password or name, encoded]
         self.found.append(ImportedHeader("Authorization", encoded, True, "Basic "))
 
     def add(self, name: str, value: str) -> None:
@@ -158,7 +159,7 @@ class _Headers:
             before = prefix + MARKED.split(rest)[0]
             self.questions.append(Question(open_name, self.marks.written[open_name], f"the header {name}", name, before, True))
         is_open = bool(names_in(rest))
-        self.secrets += [] if is_open else [rest]
+        self.secrets += literal_pieces(rest, MARKED) if is_open else [rest]
         self.found.append(ImportedHeader(name, "" if is_open else rest, True, prefix))
 
 

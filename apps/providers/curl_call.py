@@ -7,6 +7,8 @@ from urllib.parse import quote_plus
 
 from apps.providers.curl_options import OPTIONS, SHORT, Option
 from apps.providers.imported import ImportRefused
+from apps.providers.masking import literal_pieces
+from apps.providers.placeholders import MARKED, is_no_credential
 from apps.providers.shell_words import MARK, Command, Word, refuse_at
 
 _PROGRAMS = ("curl", "curl.exe", "/usr/bin/curl")
@@ -33,6 +35,7 @@ class CurlCall:
     sends_query: bool = False  # -G: data goes into the address
     globs: bool = True
     notes: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list, repr=False)  # in options that are left out
 
 
 def read_call(text: str, command: Command) -> CurlCall:
@@ -126,6 +129,8 @@ class _Reader:
             self.refuse(word, f"The option {written} cannot be taken over: {option.words}.")
         if option.kind == "ignored":
             self.result.notes += [option.words] if option.words else []
+            if value is not None and option.name in ("proxy", "proxy-user"):
+                self.result.secrets += _of_proxy(value.text, has_address=option.name == "proxy")
             return
         if option.name == "get":
             self.result.sends_query = True
@@ -200,3 +205,13 @@ class _Reader:
         if not sign:
             return quote_plus(text)
         return f"{name}={quote_plus(content)}" if name else quote_plus(content)
+
+
+def _of_proxy(text: str, *, has_address: bool) -> list[str]:
+    """The credential in `name:password`, or in `http://name:password@proxy`. It is sent nowhere, and not to be shown again either."""
+    login = text.rpartition("://")[2].rpartition("@")[0] if has_address else text
+    name, _, password = login.partition(":")
+    found = password or name
+    if not found or is_no_credential(found):
+        return []
+    return literal_pieces(found, MARKED) if MARK in found else [found]

@@ -8,6 +8,7 @@ from urllib.parse import unquote, unquote_plus
 from apps.providers.address import url_parameters
 from apps.providers.errors import ProviderError
 from apps.providers.imported import ImportedHeader, ImportRefused, Question
+from apps.providers.masking import literal_pieces
 from apps.providers.placeholders import IN_ADDRESS, MARKED, Marks, as_name, is_no_credential, names_in
 from apps.providers.secret_names import holds_credential
 
@@ -106,8 +107,10 @@ def _without_credentials(url: str, marks: Marks, found: ImportedAddress) -> str:
         if plain_name.lower() not in _ONLY_IN_QUERIES and not holds_credential(plain_name):
             kept.append(pair)
             continue
-        known = not names_in(value) and not is_no_credential(value)
-        found.secrets += [value, unquote(value)] if known and value else []
+        if names_in(value):
+            found.secrets += literal_pieces(value, MARKED)
+        elif value and not is_no_credential(value):
+            found.secrets += [value, unquote(value)]
         if name == "key" and _host(plain).endswith(".googleapis.com"):
             found.headers.append(ImportedHeader("x-goog-api-key", unquote(value), True))
             found.notes.append("The key in the address became the header x-goog-api-key, which Google takes just as well.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from apps.providers.body_template import read_json, write_template
 from apps.providers.imported import NO_PATHS, ImportRefused, Question, ReadingPaths, Replacement
 from apps.providers.known_calls import reading_paths, without_streaming
+from apps.providers.masking import literal_pieces
 from apps.providers.message_text import recognize
 from apps.providers.placeholders import MARKED, WHOLE, Marks, is_no_credential
 from apps.providers.secret_names import holds_credential
@@ -108,7 +109,7 @@ class Emptied:
 
 def without_credentials(value: JsonValue) -> Emptied:
     """The body with members like “api_key” left empty: a definition's body is stored in the open."""
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
 
     def emptied(value: JsonValue) -> JsonValue:
         if isinstance(value, list):
@@ -116,13 +117,13 @@ def without_credentials(value: JsonValue) -> Emptied:
         if not isinstance(value, dict):
             return value
         secret = {name: str(member) for name, member in value.items() if _is_credential(name, member)}
-        found.update(secret)
+        found.extend(secret.items())
         return {name: "" if name in secret else emptied(member) for name, member in value.items()}
 
     body = emptied(value)
-    notes = (f"The value of “{name}” is left out: a body is stored in the open. Send a key as a header." for name in found)
-    known = (secret for secret in found.values() if not MARKED.search(secret) and not is_no_credential(secret))
-    return Emptied(body, tuple(notes), tuple(known))
+    notes = (f"The value of “{name}” is left out: a body is stored in the open. Send a key as a header." for name in dict(found))
+    pieces = (literal_pieces(secret, MARKED) if MARKED.search(secret) else [secret] for _, secret in found if not is_no_credential(secret))
+    return Emptied(body, tuple(notes), tuple(piece for some in pieces for piece in some))
 
 
 def _is_credential(name: str, member: JsonValue) -> bool:

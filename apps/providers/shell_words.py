@@ -72,6 +72,17 @@ def split_command(text: str) -> Command:
     return _Splitter(without_prompts(text)).command()
 
 
+def without_comments(text: str) -> str:
+    """The text without prompts and comments, which are no part of the command. Raises ImportRefused as `split_command` does."""
+    splitter = _Splitter(without_prompts(text))
+    splitter.command()
+    kept, end = [], 0
+    for start, stop in splitter.comments:
+        kept.append(splitter.text[end:start])
+        end = stop
+    return "".join([*kept, splitter.text[end:]])
+
+
 def refuse_at(text: str, at: int, message: str) -> NoReturn:
     """Raise ImportRefused for a character of the text, counted from 0."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -100,6 +111,7 @@ class _Splitter(Scanner):
         self.parts: list[str] = []
         self.written: dict[str, str] = {}
         self.heredoc: str | None = None
+        self.comments: list[tuple[int, int]] = []
         self.waiting: Callable[[], str] | None = None  # reads the here-document once its line is over
         self.in_braces = False  # whether an unquoted “{” has begun in the word at hand
         self.is_over = False  # a line has ended, and with it the command
@@ -132,8 +144,9 @@ class _Splitter(Scanner):
             elif char == "\n":
                 self.end_of_line()
             elif char == "#":
-                end = self.text.find("\n", self.position)
+                start, end = self.position, self.text.find("\n", self.position)
                 self.position = len(self.text) if end < 0 else end
+                self.comments.append((start, self.position))
             elif not self.continuation():
                 return
 

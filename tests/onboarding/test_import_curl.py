@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from apps.inference.models import TestRun, TypedSecret
+from apps.providers.shell_words import MAX_COMMAND
 from tests.conftest import ClientFor
 from tests.onboarding.conftest import KEY
 from tests.support.cast import Cast
@@ -139,6 +140,27 @@ def test_a_refused_command_stays_in_its_box(adam: Client, text: str, said: str) 
         f'curl http://a -H \'Authorization: Bearer {PLANTED[:9]}\'"{PLANTED[9:]}" -d \'{{"model": "<model>"}}\'',
         f"curl 'http://{{host}}/' -u {PLANTED}:",
         f'curl http://a -d \'{{"model": "<model>", "api_key": "{PLANTED}"}}\'',
+        f'curl http://a -d \'{{"model": "<model>", "key": "{PLANTED}"}}\'',
+        f'curl http://a -d \'{{"model": "<model>", "a": {{"key": "{PLANTED}-1"}}, "b": {{"key": "{PLANTED}-2"}}}}\'',
+        f'curl http://a -d "{{\\"model\\": \\"<model>\\", \\"secret\\": \\"{PLANTED}\\"}}" | jq',
+        f"curl http://a -H 'Cookie: a=<id>; s={PLANTED}'",
+        f"curl http://a -H 'Cookie: s={PLANTED}; id=<id>' | jq",
+        f"curl http://a -b 'id=<id>; s={PLANTED}' | jq",
+        f'curl http://a -u "$NAME:{PLANTED}"',
+        f'curl http://a -u "$NAME:{PLANTED}" | jq',
+        f'curl http://a -H "Authorization: Bearer $P-{PLANTED}"',
+        f"curl http://a -H 'x-api-key: '\"$P\"'-{PLANTED}'",
+        f"curl http://a/$P -U me:{PLANTED}",
+        f"curl http://a/$P -Ume:{PLANTED}",
+        f"curl http://a/$P -x http://me:{PLANTED}@proxy:3128",
+        f"curl http://a/$P -x me:{PLANTED}@proxy:3128",
+        f"curl http://a/$P -d '{{}}' # {PLANTED}",
+        f"# the key is correct-horse-{PLANTED}\ncurl http://a/$P",
+        f"curl 'http://{{host}}.b/?secret={PLANTED}&x-api-key={PLANTED}&client_secret={PLANTED}'",
+        f"curl http://a/$P -H 'x-api-key: {PLANTED}' -H 'x-b-key: {PLANTED}-and-more'",
+        f'curl http://a/$P -d \'{{"prompt": "My key is {PLANTED}"}}\'',
+        f"curl http://a -H 'Authorization: Bearer {PLANTED}'\0",
+        f"curl http://a -H 'Authorization: Bearer {PLANTED}'" + " " * MAX_COMMAND,
     ],
 )
 def test_a_key_never_comes_back(adam: Client, text: str) -> None:
@@ -147,6 +169,59 @@ def test_a_key_never_comes_back(adam: Client, text: str) -> None:
     assert status in {200, 422}
     assert PLANTED not in html
     assert "<textarea" in html
+
+
+@pytest.mark.parametrize("secret", ["hunter2horse", "tr0ub4dor&3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "curl http://a -H 'Cookie: a=<id>; s={}'",
+        'curl http://a -u "$NAME:{}"',
+        'curl http://a -H "Authorization: Bearer $P-{}"',
+        "curl http://a/$P -U 'me:{}'",
+        "curl http://a/$P -x 'http://me:{}@proxy:3128'",
+        "curl http://a/$P -H 'token: {}' -d '{{\"secret\": \"{}\"}}'",
+        "curl http://a/$P # {}",
+    ],
+)
+def test_a_password_that_looks_like_none_never_comes_back_either(adam: Client, text: str, secret: str) -> None:
+    """A6: what it is follows from where it stands."""
+    status, html = paste(adam, text.replace("{}", secret).replace("{{", "{").replace("}}", "}"))
+    assert status == 200
+    assert secret not in unescape(html)
+
+
+def test_two_keys_are_asked_for_apart(adam: Client) -> None:
+    """One answer would else go to both places."""
+    text = f"curl http://a/$P -H 'x-api-key: {PLANTED}-1' -H 'x-org-token: {PLANTED}-2'"
+    _, html = paste(adam, text)
+    assert "curl http://a/$P -H 'x-api-key: <KEY>' -H 'x-org-token: <KEY_2>'" in unescape(html)
+    assert 'name="a-KEY"' in html
+    assert 'name="a-KEY_2"' in html
+
+
+def test_what_is_no_key_comes_back_as_it_was(adam: Client) -> None:
+    """Names of models, placeholders, and options in a message are none."""
+    body = '{"model": "gpt-4o-mini-realtime-preview-2024-12-17", "prompt": "git push -u origin"}'
+    text = f"curl http://a/$P -H \"x-api-key: $KEY\" -d '{body}'"
+    status, html = paste(adam, text)
+    assert status == 200
+    assert text in unescape(html)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"curl http://a -H 'x-api-key: {PLANTED}'\0", "holds a NUL character"),
+        ("curl http://a -d '" + "A" * MAX_COMMAND + "'", "longer than 65,536 characters. If it holds an image"),
+    ],
+)
+def test_what_cannot_be_read_at_all_is_not_shown_again(adam: Client, text: str, said: str) -> None:
+    status, html = paste(adam, text)
+    assert status == 422
+    assert f"{said}" in unescape(html)
+    assert "Paste the command once more: it may hold a key" in html
+    assert ">\n</textarea>" in html
 
 
 def test_what_was_answered_stays_and_what_was_not_is_said(adam: Client, allowed: RunningProvider) -> None:

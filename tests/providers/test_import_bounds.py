@@ -11,6 +11,7 @@ from apps.external_models.definition import looks_secret
 from apps.providers.curl import import_curl
 from apps.providers.imported import MAX_HEADERS, MAX_PLACEHOLDERS, ImportRefused
 from apps.providers.imported_body import read_body
+from apps.providers.masking import mask_likely
 from apps.providers.placeholders import Marks, is_no_credential
 from apps.providers.shell_words import MAX_COMMAND, split_command
 
@@ -84,3 +85,9 @@ def test_a_word_is_not_put_together_again_for_each_of_its_characters(char: str) 
 def test_a_text_that_looks_like_a_placeholder_of_the_reader_stays(text: str) -> None:
     body = read_body(f'["{text}\0A\0{text}", "{text}"]', URL, Marks({"A": "1"}, {"A": "$A"}))
     assert json.loads(body.template) == [f"{text}1{text}", text]
+
+
+@pytest.mark.parametrize("text", ["a", "-", "key", "a-", "key=", "cookie:", "bearer ", "://a:", '-u "', "sk-", "1a", "<a", "{{", "your-"])
+def test_a_refused_command_is_masked_in_bounded_work(text: str) -> None:
+    """60,000 characters of the same: no pattern looks at a run more than once."""
+    assert len(mask_likely(text * (60_000 // len(text)))) > 0
