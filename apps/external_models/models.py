@@ -167,9 +167,13 @@ class ExternalModel(models.Model):
 
     @property
     def unconfigured_profiles(self) -> list[str]:
-        """The authorization profiles of its connections that cannot authorize calls, by name. One query, of the layer above by its name."""
-        failing = self.connections.exclude(authorization_profile__problem="").filter(authorization_profile__isnull=False)
-        return sorted(set(failing.values_list("authorization_profile__name", flat=True)))
+        """The authorization profiles of its connections that cannot authorize calls, by name: what failed, and what does not open.
+
+        One query, or two where it has profiles, of the layer above by its name.
+        """
+        users = self.connections.filter(authorization_profile__isnull=False).select_related("authorization_profile")
+        profiles = [user.authorization_profile for user in users.prefetch_related("authorization_profile__secrets")]
+        return sorted({profile.name for profile in profiles if profile and not profile.is_configured})
 
     @property
     def was_updated(self) -> bool:

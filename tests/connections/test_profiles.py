@@ -491,7 +491,9 @@ def test_a_secret_that_does_not_open_is_not_configured(adam: Client, cast: Cast)
     connection = connected(cast.harbor, cast.alice, profile, definition(secret=()))
     profile.secrets.update(value="pb1.lost.AAAA.AAAA")
     assert "Enter it again: Token." in adam.get(LIST).content.decode()
-    assert "Not configured" in adam.get(reverse("connections:connection_list", args=["harbor", connection.model_id])).content.decode()
+    page = adam.get(reverse("connections:connection_list", args=["harbor", connection.model_id])).content.decode()
+    assert "Not configured: Claims gateway" in page
+    assert "Not configured: authorization profile Claims gateway" in page
 
 
 def test_the_settings_section_is_for_who_may_manage_credentials(cast: Cast, client_for: ClientFor) -> None:
