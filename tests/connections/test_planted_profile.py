@@ -20,7 +20,7 @@ from apps.inference.target import target_of
 from tests.conftest import ClientFor
 from tests.connections.test_planted_key import audit_rows, database_text, dump, sessions, texts, written
 from tests.inference.conftest import allow
-from tests.inference.test_profile_consent import CALLBACK, answer, begin
+from tests.inference.test_profile_consent import answer, begin, callback
 from tests.support.cast import Cast
 from tests.support.profiles import assess_definition, connected, fresh
 from tests.support.provider import RunningProvider, provider, provider_server
@@ -74,7 +74,7 @@ def plant(adam: Client, provider: RunningProvider) -> Iterator[Any]:
         yield adam.post(url, headers={"HX-Request": "true"})
         yield adam.post(url, {"from": "card"}, headers={"HX-Request": "true"})
     code = AuthorizationProfile.objects.get(name="Code")
-    yield adam.get(CALLBACK, answer(begin(adam, code)), follow=True)
+    yield adam.get(callback(code), answer(begin(adam, code)), follow=True)
     begin(adam, code)  # left open: its verifier waits in the database
 
 
