@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.permissions import Permission
@@ -13,6 +14,7 @@ from apps.core.htmx import render_page
 from apps.onboarding.builder import Builder
 from apps.onboarding.forms import Mode
 from apps.onboarding.import_forms import CurlForm, DocumentForm
+from apps.onboarding.import_kept import kept_of
 from apps.onboarding.import_page import data_of_import
 from apps.onboarding.reading import read_builder, rebuilt
 from apps.onboarding.showing import show
@@ -24,7 +26,7 @@ from apps.providers.jsonread import storable
 @require(Permission.EDIT_MODELS)
 def paste_curl(request: WorkspaceRequest) -> HttpResponse:
     """The command, then its placeholders on the same form, then the page filled in."""
-    form = CurlForm(request.POST or None)
+    form = CurlForm(None if is_opening(request) else request.POST)
     if form.is_bound and form.is_valid() and form.imported:
         return show_filled(request, form.imported, source="Taken over from the cURL command")
     return show_form(request, "onboarding/import_curl.html", form)
@@ -34,23 +36,31 @@ def paste_curl(request: WorkspaceRequest) -> HttpResponse:
 @require(Permission.EDIT_MODELS)
 def import_openapi(request: WorkspaceRequest) -> HttpResponse:
     """The document, then the choice of an operation, then what is open in it, then the page filled in."""
-    form = DocumentForm(request.POST or None, request.FILES or None)
+    form = DocumentForm() if is_opening(request) else DocumentForm(request.POST, request.FILES or None)
     if form.is_bound and form.is_valid() and form.imported and form.parsed:
         title = f" of {form.parsed.title}" if form.parsed.title else ""
         return show_filled(request, form.imported, source=f"Taken over from {form.chosen}{title}")
     return show_form(request, "onboarding/import_openapi.html", form)
 
 
+def is_opening(request: WorkspaceRequest) -> bool:
+    """Whether the dialog is only opened: by its address, or by its button on the page, which posts what was typed there."""
+    return not (request.POST or request.FILES) or "open" in request.POST
+
+
 def show_form(request: WorkspaceRequest, template: str, form: CurlForm | DocumentForm) -> HttpResponse:
     """The dialog. An error is 422; a form that only asks for more is not one."""
-    return render_page(request, template, {"form": form}, partial="dialog", status=422 if form.errors else 200)
+    context = {"form": form, "kept": kept_of(request.POST.dict())}
+    return render_page(request, template, context, partial="dialog", status=422 if form.errors else 200)
 
 
 def show_filled(request: WorkspaceRequest, imported: ImportedRequest, *, source: str) -> HttpResponse:
     """The page as if somebody had typed it; secrets are sealed at once, as typed ones are."""
     data: dict[str, Any] = {name: storable(value) for name, value in data_of_import(imported, source=source).items()}
     data |= {name: storable(str(value).strip()) for name, value in request.POST.items() if name.startswith("p-") and name in data}
-    return show(request, Builder(data, Mode.KEEP, request.workspace, request.user))
+    data |= kept_of(request.POST.dict()).fields
+    address = reverse("onboarding:custom_new", args=[request.workspace.slug])
+    return show(request, Builder(data, Mode.KEEP, request.workspace, request.user), address=address)
 
 
 @require_POST
@@ -62,4 +72,4 @@ def undo_import(request: WorkspaceRequest) -> HttpResponse:
     data = {name: value for name, value in builder.data.items() if not name.startswith("import-")}
     if literal:
         data |= {"body": literal, "use_system_prompt": ""}
-    return show(request, replace(rebuilt(builder, data)), regions=("imported", "mapping", "status"))
+    return show(request, replace(rebuilt(builder, data)), regions=("imported", "mapping", "status"), focus_body=True)

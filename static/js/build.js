@@ -71,6 +71,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt.dataset?.saves !== undefined && event.detail.xhr?.status !== 200) dirty = true;
 });
 
+/* The answer to an import is this page at the address of its dialog: a reload would send what was pasted once more. */
+each("form[data-build][data-address]", (page) => { history.replaceState(history.state, "", page.dataset.address); dirty = true; });
+
 /* A test that takes long: seconds since it was sent, and Cancel ends it. */
 let ticking;
 document.addEventListener("htmx:beforeRequest", (event) => {

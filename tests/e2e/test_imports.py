@@ -69,7 +69,7 @@ def test_from_a_documented_curl_command_to_a_confirmed_model(
     journey.check("two quicker ways in")
     began = time.monotonic()
 
-    clicks.on(page.get_by_role("link", name="Paste a cURL command"))
+    clicks.on(page.get_by_role("button", name="Paste a cURL command"))
     page.wait_for_selector("dialog:modal")
     page.get_by_role("textbox", name="cURL command").fill(documented(site))
     clicks.on(page.get_by_role("button", name="Continue"))
@@ -102,7 +102,7 @@ def test_from_an_openapi_document_to_a_tested_model(journey: Journey, site: Site
     page.goto(site.page("models/new/custom/"))
     began = time.monotonic()
 
-    clicks.on(page.get_by_role("link", name="Import OpenAPI"))
+    clicks.on(page.get_by_role("button", name="Import OpenAPI"))
     page.wait_for_selector("dialog:modal")
     page.get_by_role("textbox", name="Document").fill(described(site))
     clicks.on(page.get_by_role("button", name="Continue"))
@@ -137,8 +137,10 @@ def test_each_step_of_both_dialogs(journey: Journey, site: Site) -> None:
     page.get_by_role("button", name="Fill in the page").click()
     expect(page.locator("#imported")).to_be_visible()
     journey.check("filled in")
-    page.get_by_role("button", name="Undo the placeholders").click()
+    assert page.url == site.page("models/new/custom/")  # a reload asks for the page, and does not send the command again
+    page.get_by_role("button", name="Put the texts back").click()
     expect(page.locator("#imported")).to_be_hidden()
+    expect(page.locator("#body")).to_be_focused()
     assert '"content": "Hello!"' in page.input_value("#body")
     expect(page.get_by_role("switch", name="Use system_prompt")).to_have_attribute("aria-checked", "false")
 
@@ -157,11 +159,13 @@ def test_the_curl_command_without_scripts(browser: Browser, site: Site) -> None:
     with Journey.begin(browser, site, "adam@harbor.test", java_script_enabled=False) as journey:
         page = journey.page
         page.goto(site.page("models/new/custom/"))
-        page.get_by_role("link", name="Paste a cURL command").click()
+        page.fill("#id_name", "Mine")
+        page.get_by_role("button", name="Paste a cURL command").click()
         page.get_by_role("textbox", name="cURL command").fill(documented(site))
         page.get_by_role("button", name="Continue").click()
         page.get_by_label("$OPENAI_API_KEY").fill(DEMO_KEYS["openai"].accepted)
         page.get_by_role("button", name="Fill in the page").click()
+        expect(page.locator("#id_name")).to_have_value("Mine")
         page.locator("#result").get_by_role("button", name="Test").click()
         page.fill("#s-prompt", "Say hello")
         page.locator("#sample").get_by_role("button", name="Confirm").click()
