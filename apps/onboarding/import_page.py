@@ -9,6 +9,7 @@ from uuid import uuid4
 from apps.core.headers import RESERVED
 from apps.external_models.names import check_name
 from apps.providers.imported import ImportedRequest
+from apps.providers.jsonread import parse_text
 
 MAX_SHOWN = 80  # characters of a replaced text
 
@@ -29,7 +30,7 @@ class ImportNote:
 def note_in(data: Mapping[str, Any]) -> ImportNote | None:
     """The note that travels with the page, None where there is none."""
     try:
-        said = json.loads(str(data.get("import-said") or ""))
+        said = parse_text(str(data.get("import-said") or ""))
     except ValueError:
         return None
     if not isinstance(said, list):

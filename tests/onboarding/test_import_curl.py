@@ -108,6 +108,14 @@ def test_undo_puts_the_literal_texts_back(adam: Client, allowed: RunningProvider
     assert sheet.status == 200, sheet.text
 
 
+@pytest.mark.parametrize("said", ["[" * 200_000, "[" * 150 + "]" * 150, "{", "1", '[{"a": 1}]'])
+def test_a_note_that_somebody_else_wrote_breaks_nothing(adam: Client, allowed: RunningProvider, said: str) -> None:
+    """The note of an import travels in a hidden field."""
+    sheet = filled(adam, command(allowed, CHAT_KEY))
+    sheet.fill(**{"import-said": said}).press("sample")
+    assert sheet.status == 200
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -246,9 +254,9 @@ def test_a_mask_or_an_impossible_key_is_not_taken(adam: Client, allowed: Running
 
 
 def test_as_a_fragment_it_is_the_dialog(adam: Client) -> None:
-    """The link opens it over the page; its form posts plainly, since the answer is a page."""
+    """The button opens it over the page; its form posts plainly, since the answer is a page."""
     html = adam.get(URL, headers={"HX-Request": "true"}).content.decode()
     assert html.strip().startswith("<dialog")
     assert "hx-post" not in html
     page = adam.get("/w/harbor/models/new/custom/").content.decode()
-    assert f'hx-get="{URL}"' in page
+    assert f'hx-post="{URL}"' in page
