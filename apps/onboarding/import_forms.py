@@ -213,8 +213,9 @@ class DocumentForm(PlaceholderForm):
             return
         try:
             servers = servers_of(self.parsed, key)
-            found = import_operation(self.parsed, key, looks_secret=holds_credential, server=server, answers=self.answers())
-            plain = import_operation(self.parsed, key, looks_secret=holds_credential, server=server)
+            answers = self.answers()
+            found = import_operation(self.parsed, key, looks_secret=holds_credential, server=server, answers=answers)
+            plain = import_operation(self.parsed, key, looks_secret=holds_credential, server=server) if answers else found
         except ImportRefused as refused:
             self.add_error(None, f"{key[:200]}: {refused}")
             return

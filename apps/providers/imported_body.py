@@ -152,4 +152,5 @@ class _Asker:
         return self.marks.unmarked(value)
 
     def open_names(self, value: str) -> Iterator[str]:
-        return iter(dict.fromkeys(MARKED.findall(value)))
+        """Its placeholders; between two NULs that are written as escapes stands none."""
+        return (name for name in dict.fromkeys(MARKED.findall(value)) if name in self.marks.written)

@@ -18,6 +18,7 @@ from apps.providers.imported import (
 )
 from apps.providers.imported_address import ImportedAddress, read_address
 from apps.providers.imported_body import ImportedBody, import_body
+from apps.providers.jsonread import storable
 from apps.providers.openapi_example import Examples
 from apps.providers.openapi_refs import JsonObject, References, as_list, as_object, as_text
 from apps.providers.openapi_security import Security, read_security
@@ -58,7 +59,7 @@ class OpenApiDocument:
 
 def read_openapi(text: str) -> OpenApiDocument:
     """Read a document. Raises ImportRefused for what is none, for other versions, and for what is too large or malformed."""
-    root = load_document(text)
+    root = storable(load_document(text))  # a NUL is the sign of a placeholder here
     if not isinstance(root, dict):
         raise ImportRefused("This is not an OpenAPI document: it has no “openapi” at the top.")
     version = str(root.get("openapi", ""))
@@ -271,8 +272,7 @@ def _json_media(content: JsonObject) -> JsonObject | None:
 def _is_known(parameter: JsonObject, references: References) -> bool:
     """Whether the document gives a value, rather than one being made up from the type."""
     schema = references.follow(parameter.get("schema"))
-    keys = {"example", "examples", "default", "enum", "const"}
-    return bool(keys & (parameter.keys() | schema.keys()))
+    return any(key in parameter or key in schema for key in ("example", "examples", "default", "enum", "const"))
 
 
 def _as_value(value: JsonValue) -> str:

@@ -8,6 +8,11 @@ from apps.providers.types import JsonValue
 MAX_DEPTH = 12
 MAX_VALUES = 2_000
 MAX_MEMBERS = 500  # of one object
+MAX_CHOICES = 100  # of an enum that are looked at
+# What an example is made from, beside “allOf”: of all that a schema may hold, only this is looked at.
+_KEYWORDS = (
+    "example", "const", "default", "examples", "enum", "oneOf", "anyOf", "type", "properties", "required", "items", "format", "minimum",
+)  # fmt: skip
 _TEXT_FORMATS = {
     "date": "2026-01-31",
     "date-time": "2026-01-31T12:00:00Z",
@@ -57,8 +62,6 @@ class Examples:
         return self.of_object(as_object(schema), name, depth)
 
     def of_object(self, schema: JsonObject, name: str, depth: int) -> JsonValue:
-        if "$ref" in schema:
-            return self.of_schema(schema, name, depth)
         given = _given(schema)
         if not isinstance(given, _Nothing):
             return given
@@ -81,7 +84,7 @@ class Examples:
 
     def merged(self, schema: JsonObject, parts: list[JsonValue], name: str, depth: int) -> JsonValue:
         """`allOf`: what objects have together; for anything else the first that is known."""
-        rest = {key: value for key, value in schema.items() if key != "allOf"}
+        rest = {key: schema[key] for key in _KEYWORDS if key in schema}
         values = [self.of_schema(part, name, depth + 1) for part in [*parts, rest] if part]
         objects = [value for value in values if isinstance(value, dict)]
         if objects:
@@ -97,7 +100,7 @@ class Examples:
 
     def is_user_message(self, schema: JsonObject) -> bool:
         role = self.references.follow(as_object(schema.get("properties")).get("role"))
-        return role.get("const") == "user" or "user" in as_list(role.get("enum"))
+        return role.get("const") == "user" or _allows_user(role)
 
     def properties(self, schema: JsonObject, depth: int) -> JsonValue:
         properties = as_object(schema.get("properties"))
@@ -110,7 +113,7 @@ class Examples:
             if as_object(properties[name]).get("readOnly") is True and not self.every:
                 continue
             found[name] = self.of_schema(properties[name], name, depth + 1)
-            if name == "role" and "user" in as_list(self.references.follow(properties[name]).get("enum")):
+            if name == "role" and _allows_user(self.references.follow(properties[name])):
                 found[name] = "user"
         return found
 
@@ -122,6 +125,10 @@ class Examples:
         """Text that nothing is known of is a placeholder, which is asked for."""
         known = _TEXT_FORMATS.get(as_text(schema.get("format")))
         return known or (f"<{name}>" if name and not self.every else "text")
+
+
+def _allows_user(role: JsonObject) -> bool:
+    return "user" in as_list(role.get("enum"))[:MAX_CHOICES]
 
 
 def _given(schema: JsonObject) -> JsonValue | _Nothing:

@@ -8,6 +8,7 @@ from apps.providers.types import JsonValue
 type JsonObject = dict[str, JsonValue]
 
 MAX_STEPS = 50  # from one reference to the next
+MAX_ALL_STEPS = 200_000  # along the paths of all references of a document
 
 
 def as_object(value: object) -> JsonObject:
@@ -26,20 +27,26 @@ def as_text(value: object) -> str:
 
 
 class References:
-    """Follows `$ref` within one document."""
+    """Follows `$ref` within one document, each reference once."""
 
     def __init__(self, document: JsonObject) -> None:
         self.document = document
+        self.known: dict[str, JsonObject] = {}
+        self.left = MAX_ALL_STEPS
 
     def follow(self, value: object) -> JsonObject:
         """The object that stands here or that a chain of references leads to. Raises ImportRefused, naming the reference."""
         seen: set[str] = set()
         found = as_object(value)
         while isinstance(reference := found.get("$ref"), str):
+            if reference in self.known:
+                found = self.known[reference]
+                break
             if reference in seen or len(seen) >= MAX_STEPS:
                 raise ImportRefused(f"The reference {reference[:100]} leads back to itself.")
             seen.add(reference)
             found = as_object(self.target(reference))
+        self.known.update(dict.fromkeys(seen, found))
         return found
 
     def target(self, reference: str) -> JsonValue:
@@ -49,7 +56,11 @@ class References:
                 f"The reference {reference[:100]} points outside the document, and nothing is fetched. Bundle the document into one file."
             )
         value: JsonValue = self.document
-        for step in reference[1:].split("/")[1:]:
+        steps = reference[1:].split("/")[1:]
+        self.left -= len(steps)
+        if self.left < 0:
+            raise ImportRefused("The references of this document are too many and too long to follow.")
+        for step in steps:
             value = self.step(value, unquote(step).replace("~1", "/").replace("~0", "~"), reference)
         return value
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from apps.providers.imported import MAX_HEADERS, ImportRefused
 from apps.providers.openapi_refs import JsonObject, References, as_list, as_object, as_text
 from apps.providers.placeholders import as_name
 
@@ -45,6 +46,8 @@ def read_security(root: JsonObject, operation: JsonObject, references: Reference
 
 
 def _read_way(names: list[str], schemes: JsonObject, references: References) -> Security:
+    if len(names) > MAX_HEADERS:
+        raise ImportRefused(f"The document wants more than {MAX_HEADERS} ways to authorize at once.")
     headers: list[SecretHeader] = []
     for name in names:
         scheme = references.follow(schemes.get(name))

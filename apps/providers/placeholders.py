@@ -63,7 +63,7 @@ class Marks:
 
     def unmarked(self, text: str) -> str:
         """The text as it was written, placeholders included."""
-        return MARKED.sub(lambda match: self.written.get(match.group(1), match.group(1)), text)
+        return MARKED.sub(lambda match: self.written.get(match.group(1), match.group()), text)
 
     def _marked(self, match: re.Match[str]) -> str:
         return self.mark_as(match.group(), match.group())

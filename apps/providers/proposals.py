@@ -6,12 +6,15 @@ Confidence before coverage: a proposal is taken over with one click, so a wrong 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from apps.providers.errors import ProviderError
 from apps.providers.jsonpath import Leaf, Match, compile_path, path_of, read_tokens, walk_leaves
 from apps.providers.types import JsonValue
 
 MAX_LEAVES = 5_000
+MAX_ITEMS = 20  # of each list that are looked at: what comes after them is of the same shape
+MAX_KEY = 200  # characters of a key that are taken apart into words
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,20 @@ def propose_paths(document: JsonValue) -> Proposals:
     """The paths for the answer's text and its token counts, each "" unless exactly one is likely."""
     if isinstance(document, dict) and document.get("error"):
         return Proposals()
+    document = _first_items(document)
     leaves = list(walk_leaves(document, MAX_LEAVES))
     return Proposals(
         output=_known_output(document) or _likely_output(leaves),
         input_tokens=_known_count(_INPUT_TOKENS, document) or _likely_count(leaves, _IN_WORDS, _OUT_WORDS),
         output_tokens=_known_count(_OUTPUT_TOKENS, document) or _likely_count(leaves, _OUT_WORDS, _IN_WORDS),
     )
+
+
+def _first_items(value: JsonValue) -> JsonValue:
+    """The document with its lists cut. Expects the depth that `parse_json` allows."""
+    if isinstance(value, list):
+        return [_first_items(item) for item in value[:MAX_ITEMS]]
+    return {key: _first_items(member) for key, member in value.items()} if isinstance(value, dict) else value
 
 
 def _known_output(document: JsonValue) -> str:
@@ -193,6 +204,7 @@ def _all_words(leaf: Leaf) -> set[str]:
     return {word for step in leaf.steps if isinstance(step, str) for word in _words(step)}
 
 
-def _words(key: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _words(key: str) -> tuple[str, ...]:
     """The words of a name, in small letters: `promptTokenCount`, `prompt_token_count` and `prompt-token-count` give the same."""
-    return [word.lower() for word in _WORDS.findall(key)]
+    return tuple(word.lower() for word in _WORDS.findall(key[:MAX_KEY]))

@@ -13,11 +13,13 @@ from typing import NoReturn
 import yaml
 
 from apps.providers.imported import ImportRefused
-from apps.providers.jsonread import MAX_DEPTH, MAX_DIGITS, parse_text
+from apps.providers.jsonread import MAX_DEPTH, MAX_DIGITS, children, depth_exceeds, parse_text
 from apps.providers.types import JsonValue
 
 MAX_DOCUMENT = 2 << 20  # bytes
-MAX_NODES = 300_000  # counted as often as aliases repeat them
+MAX_VALUES = 50_000  # counted as often as aliases repeat them; keys are not
+_TOO_MANY = f"The document has more than {MAX_VALUES:,} values, aliases counted as often as they repeat them."
+_TOO_DEEP = f"The document is nested more than {MAX_DEPTH} levels deep."
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -45,13 +47,26 @@ def _read_json(text: str) -> JsonValue:
     """The value of a JSON text; None for what is no JSON, which may be YAML in braces."""
     try:
         json.loads(text, object_pairs_hook=_unique)
-        return parse_text(text)
+        value = parse_text(text)
     except json.JSONDecodeError:
         return None
     except RecursionError:
-        raise ImportRefused(f"The document is nested more than {MAX_DEPTH} levels deep.") from None
+        raise ImportRefused(_TOO_DEEP) from None
     except ValueError as problem:
         raise ImportRefused(f"The document cannot be used: {problem}.") from None
+    if _has_too_many(value):
+        raise ImportRefused(_TOO_MANY)
+    return value
+
+
+def _has_too_many(value: JsonValue) -> bool:
+    found = 1
+    pending: list[object] = [value]
+    while pending and found <= MAX_VALUES:
+        inside = children(pending.pop())
+        found += len(inside)
+        pending += inside
+    return found > MAX_VALUES
 
 
 def _unique(pairs: list[tuple[str, object]]) -> None:
@@ -64,13 +79,16 @@ def _unique(pairs: list[tuple[str, object]]) -> None:
 
 def _read_yaml(text: str) -> JsonValue:
     try:
-        return _Builder().build(yaml.parse(text, Loader=_Loader))
+        value = _Builder().build(yaml.parse(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise ImportRefused(f"The document is neither JSON nor YAML: {error.problem or error.context}.", line, column) from None
     except (yaml.YAMLError, ValueError, UnicodeError, RecursionError):
         raise ImportRefused("The document is neither JSON nor YAML.") from None
+    if depth_exceeds(value, MAX_DEPTH):  # aliases within aliases are deeper than anything that is written
+        raise ImportRefused(_TOO_DEEP)
+    return value
 
 
 @dataclass(slots=True)
@@ -121,8 +139,6 @@ class _Builder:
     def scalar(self, event: yaml.ScalarEvent) -> None:
         parent = self.stack[-1] if self.stack else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
-            self.count(1)
-            parent.size += 1
             parent.key = event.value
             if event.value in parent.value:
                 self.fail(f"The key “{event.value[:60]}” stands twice in the same mapping.")
@@ -161,7 +177,7 @@ class _Builder:
         if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
             self.fail("A key has to be text.")
         if len(self.stack) >= MAX_DEPTH:
-            self.fail(f"The document is nested more than {MAX_DEPTH} levels deep.")
+            self.fail(_TOO_DEEP)
         self.count(1)
         if event.anchor:
             self.anchors[event.anchor] = None
@@ -207,5 +223,5 @@ class _Builder:
 
     def count(self, nodes: int) -> None:
         self.nodes += nodes
-        if self.nodes > MAX_NODES:
-            self.fail(f"The document has more than {MAX_NODES:,} values, aliases counted as often as they repeat them.")
+        if self.nodes > MAX_VALUES:
+            self.fail(_TOO_MANY)

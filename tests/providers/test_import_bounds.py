@@ -12,8 +12,12 @@ from apps.providers.curl import import_curl
 from apps.providers.imported import MAX_HEADERS, MAX_PLACEHOLDERS, ImportRefused
 from apps.providers.imported_body import read_body
 from apps.providers.masking import mask_likely
+from apps.providers.openapi_example import Examples
+from apps.providers.openapi_refs import MAX_ALL_STEPS, References
 from apps.providers.placeholders import Marks, is_no_credential
+from apps.providers.proposals import Proposals, propose_paths
 from apps.providers.shell_words import MAX_COMMAND, split_command
+from apps.providers.types import JsonValue
 
 URL = "https://models.example.com/v1/chat"
 
@@ -91,3 +95,54 @@ def test_a_text_that_looks_like_a_placeholder_of_the_reader_stays(text: str) -> 
 def test_a_refused_command_is_masked_in_bounded_work(text: str) -> None:
     """60,000 characters of the same: no pattern looks at a run more than once."""
     assert len(mask_likely(text * (60_000 // len(text)))) > 0
+
+
+class Counting(dict[str, JsonValue]):
+    """An object that counts how often something in it is looked up."""
+
+    looked_up = 0
+
+    def __getitem__(self, key: str) -> JsonValue:
+        self.looked_up += 1
+        return super().__getitem__(key)
+
+
+def test_a_reference_is_followed_once() -> None:
+    """A chain of references at the end of a long path, followed from a thousand places."""
+    chain = {f"r{number}": {"$ref": f"#/x/r{number + 1}"} for number in range(49)}
+    document = Counting({"x": chain | {"r49": {"found": True}}})
+    references = References(document)
+    for _ in range(1_000):
+        assert references.follow({"$ref": "#/x/r0"}) == {"found": True}
+        assert references.follow({"$ref": "#/x/r30"}) == {"found": True}
+    assert document.looked_up == 50
+
+
+def test_references_that_are_too_long_together_are_refused() -> None:
+    document: dict[str, JsonValue] = {"a": {"b": {}}}
+    with pytest.raises(ImportRefused, match="points nowhere"):
+        References(document).follow({"$ref": "#" + "/a" * 10})
+    with pytest.raises(ImportRefused, match="too many and too long"):
+        References(document).follow({"$ref": "#" + "/a" * (MAX_ALL_STEPS + 1)})
+
+
+def test_of_a_long_enum_only_its_beginning_is_looked_at() -> None:
+    def chosen(roles: list[JsonValue]) -> JsonValue:
+        schema: JsonValue = {"oneOf": [{"const": "other"}, {"type": "object", "properties": {"role": {"enum": roles}}}]}
+        return Examples(References({}), every=False).of_schema(schema, "", 0)
+
+    assert chosen(["x", "user"]) == {}
+    assert chosen(["x"] * 1_000 + ["user"]) == "other"
+
+
+def test_paths_are_proposed_from_the_beginning_of_long_lists() -> None:
+    one: JsonValue = [{"a": "x", "text": "y"}]
+    assert propose_paths(one * 20 + [{"answer": "z"}]) == Proposals()  # type: ignore[operator]
+    assert propose_paths([{"generated_text": "z"}] + [{"a": "x"}] * 100_000).output == "[0].generated_text"
+    assert propose_paths({"K" * 1_000_000: {f"a{number}": number for number in range(5_000)}}) == Proposals()
+
+
+def test_a_nul_that_is_an_escape_in_the_body_is_no_placeholder() -> None:
+    request = import_curl(f"""curl {URL} -d '{{"a": "\\u0000b\\u0000", "\\u0000c": "$D"}}'""", looks_secret=looks_secret)
+    assert json.loads(request.body) == {"a": "\0b\0", "\0c": "$D"}
+    assert request.questions == ()
