@@ -23,7 +23,6 @@ EXACT_ONLY = (AddressKind.LOOPBACK, AddressKind.LINK_LOCAL)
 RULE_CAN_OPEN = (AddressKind.PUBLIC, AddressKind.PRIVATE, *EXACT_ONLY)
 # Names of metadata services, refused before they are looked up: some platforms answer them on addresses that look ordinary.
 METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"})
-ASK_STAFF = "Ask platform staff for an egress rule (manage.py allow_egress, or Egress rules in Django admin)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +126,23 @@ def _refusal(endpoint: Endpoint, kind: AddressKind) -> OutboundError:
     """Says which class of address is refused, never the address that a name resolved to (spec 07 B8)."""
     subject = f"{endpoint.host} is" if endpoint.is_ip else f"{endpoint.host} leads to"
     if kind in EXACT_ONLY:
-        hint = f"It can be opened only by an egress rule for exactly this address and port {endpoint.port}. {ASK_STAFF}"
+        hint = f"It can be opened only by an egress rule for exactly this address. {_ask_staff(endpoint)}"
     elif kind in RULE_CAN_OPEN:
-        hint = f"Such addresses need an egress rule for port {endpoint.port}. {ASK_STAFF}"
+        hint = f"Such addresses need an egress rule. {_ask_staff(endpoint)}"
     else:
         hint = "No egress rule can open it. Check the URL."
     return OutboundError(Failure.URL_NOT_ALLOWED, f"The URL is not allowed: {subject} {kind.phrase}.", hint, reason=kind.value)
+
+
+def _ask_staff(endpoint: Endpoint) -> str:
+    """Staff know how: it is for members that this is said."""
+    return f"Ask platform staff for an egress rule for {endpoint.host} port {endpoint.port}."
 
 
 def _plain_http(endpoint: Endpoint) -> OutboundError:
     return OutboundError(
         Failure.URL_NOT_ALLOWED,
         "The URL is not allowed: plain http sends keys and prompts readable by anyone on the way.",
-        f"Use https://, or have {endpoint.host}, port {endpoint.port} opened for http. {ASK_STAFF}",
+        f"Use https://, or have plain http opened. {_ask_staff(endpoint)}",
         reason="plain_http",
     )

@@ -122,7 +122,7 @@ def test_a_refusal_names_the_class_and_not_the_address() -> None:
     text = refusal.value.message + refusal.value.hint + repr(refusal.value) + refusal.value.reason
     assert "10.20" not in text
     assert refusal.value.message == "The URL is not allowed: llm.corp leads to an address that is not public."
-    assert "port 443" in refusal.value.hint
+    assert "Ask platform staff for an egress rule for llm.corp port 443." in refusal.value.hint
 
 
 @pytest.mark.parametrize(
