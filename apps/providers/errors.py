@@ -14,6 +14,7 @@ class Stage(StrEnum):
     SEND = "send"
     WAIT = "wait"
     READ = "read"
+    ANSWER = "answer"
     PARSE = "parse"
 
     @property
@@ -31,6 +32,7 @@ _STAGE_LABELS = {
     Stage.SEND: "Sending the request",
     Stage.WAIT: "Waiting for the answer",
     Stage.READ: "Reading the response",
+    Stage.ANSWER: "The provider's answer",
     Stage.PARSE: "Understanding the response",
 }
 
@@ -111,6 +113,8 @@ _STAGES = {
         ErrorKind.RESPONSE_TOO_LARGE,
         ErrorKind.DECODE_FAILED,
         ErrorKind.REDIRECT,
+    },
+    Stage.ANSWER: {
         ErrorKind.UPSTREAM_AUTH,
         ErrorKind.UPSTREAM_RATE_LIMITED,
         ErrorKind.UPSTREAM_ERROR,

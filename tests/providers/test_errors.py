@@ -12,3 +12,8 @@ def test_every_kind_has_its_code_and_every_stage_a_label() -> None:
 def test_the_message_is_what_is_shown() -> None:
     error = ProviderError(ErrorKind.TIMEOUT, "It took too long.", "Try again.", retryable=True)
     assert (str(error), error.stage, error.retryable, error.status) == ("It took too long.", Stage.READ, True, None)
+
+
+def test_what_the_provider_said_is_told_apart_from_reading_it() -> None:
+    assert stage_of(ErrorKind.UPSTREAM_AUTH).label == "The provider's answer"
+    assert stage_of(ErrorKind.TIMEOUT).label == "Reading the response"

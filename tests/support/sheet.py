@@ -164,7 +164,7 @@ class Sheet:
     @property
     def failure(self) -> str:
         """The code of the last test's failure, "" when it passed."""
-        found = re.search(r'Stage: [^<]*<code class="xs">(\w+)</code>', self.html)
+        found = re.search(r'data-failure="(\w+)">Stage: ', self.html)
         return found[1] if found else ""
 
     @property
