@@ -42,7 +42,7 @@ async def try_profile(material: Material, rules: Sequence[EgressRule]) -> Tried:
 
 
 def failed(error: ProviderError) -> Tried:
-    said = f"The server says: {error.provider_message}." if error.provider_message else ""
+    said = f"The server says: {error.provider_message.rstrip(' .')}." if error.provider_message else ""
     return Tried(error.message, f"{said} {error.hint}".strip(), str(error.kind))
 
 
