@@ -1,5 +1,7 @@
 /* Focus outlives what it was on. A swap that takes the focused control away gives the focus to its successor (the same id), to the button of the
    menu it was in, or to what opened its dialog. Without this a keyboard or screen reader user starts again at the top of the page. */
+import { each } from "./each.js";
+
 const openers = new WeakMap();                   // dialog -> the place it was opened from
 let last = null;                                 // where the focus was when the last request of htmx set out
 
@@ -33,3 +35,7 @@ export function giveBack(dialog) {
 
 document.addEventListener("htmx:confirm", () => { last = place(document.activeElement) ?? last; });
 document.addEventListener("htmx:afterSettle", () => { if (isLost() && last) go(last); });
+
+/* What a page was opened for begins at its first field, or at the first that is wrong. Not by autofocus, which an address with a "#" switches off. */
+const FIRST = ['[aria-invalid="true"]', "form :is(input:not([type=hidden], [readonly]), select, textarea)"];
+each("[data-focus-first]", (part) => { if (isLost()) FIRST.reduce((found, selector) => found ?? part.querySelector(selector), null)?.focus(); });

@@ -59,6 +59,11 @@ def test_client_credentials_from_the_form_to_an_answer(journey: Journey, site: S
     page.get_by_role("link", name="New profile").click()
     journey.check("types")
     choose_type(page, site, "OAuth 2.0 client credentials")
+    expect(page.get_by_label("Profile name")).to_be_focused()
+    page.get_by_label("Profile name").fill("Claims gateway")
+    page.get_by_role("button", name="Add profile").click()
+    expect(page.get_by_label("Token URL", exact=True)).to_be_focused()  # the first that is wrong
+    page.get_by_label("Profile name").fill("")
     page.get_by_role("button", name="Add profile").click()
     for words in (
         "Enter a name",
@@ -78,6 +83,7 @@ def test_client_credentials_from_the_form_to_an_answer(journey: Journey, site: S
     page.get_by_role("button", name="Test Claims gateway").click()
     expect(row_of(page, "Claims gateway").locator(".badge")).to_have_text("Not configured")
     expect(row_of(page, "Claims gateway")).to_contain_text("Client ID or secret is wrong")
+    expect(page.get_by_role("button", name="Test Claims gateway")).to_be_focused()
     journey.check("not configured")
 
     page.get_by_role("link", name="Claims gateway", exact=True).click()
