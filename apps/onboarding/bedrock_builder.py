@@ -131,6 +131,7 @@ def settled(data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the page with what follows from the model's ID: its address and, for another ID than before, how it is called.
 
     `model_known` is the ID for which call, body and paths were proposed, `call_known` the call that was: another one was chosen by hand.
+    An ID that does not say which model it is changes nothing about the call.
     """
     text = str(data.get("model_id", "")).strip()
     reference = reference_of(text)
@@ -139,7 +140,7 @@ def settled(data: Mapping[str, Any]) -> dict[str, Any]:
     fields = {**data, "url": f"{BEDROCK_SCHEME}{model_id}", "method": "POST", "model_identifier": model_id, "model_known": model_id}
     if model_id != before:
         fields |= proposed_body(fields, before, model_id)
-        if fields.get("configuration") == fields.get("call_known"):
+        if family_of(model_id) and fields.get("configuration") == fields.get("call_known"):
             fields["configuration"] = STRUCTURE if speaks_converse(model_id) else DEFAULT
     if fields.get("configuration") not in {STRUCTURE, DEFAULT}:
         fields["configuration"] = STRUCTURE

@@ -38,6 +38,7 @@ from apps.providers.aws import REGIONS
 from apps.providers.jsonread import storable
 
 CHANGED = ("region", "reading", "call", "mapping", "request", "paths", "status")
+ROLE_CHANGED = ("errors", "role", "policies")
 
 
 @require_GET
@@ -82,8 +83,15 @@ def bedrock_model(request: WorkspaceRequest) -> HttpResponse:
 @require_POST
 @require(Permission.EDIT_MODELS)
 def bedrock_role(request: WorkspaceRequest) -> HttpResponse:
-    """Another role was typed, or somebody looks whether staff have decided: show how its registration stands."""
-    return show(request, read_page(request), regions=("role",))
+    """Another role was typed, or somebody looks whether staff have decided: show how its registration stands.
+
+    Nothing was asked for yet: what is wrong with the ARN stands at its field, and no summary takes the focus away from whoever types on.
+    """
+    page = read_page(request)
+    problem = problems_with(page.parameters, None).get(ROLE)
+    if page.parameters[ROLE] and problem:
+        page.form.add_error(ROLE, problem)
+    return show(request, page, regions=ROLE_CHANGED, quiet=True)
 
 
 @require_POST
@@ -106,9 +114,9 @@ def prepare_registration(request: WorkspaceRequest) -> tuple[BedrockPage, Trial]
         if name in problems:
             page.form.add_error(name, problems[name])
     if page.form.errors:
-        return show(request, page, regions=("errors", "role"), status=422)
+        return show(request, page, regions=ROLE_CHANGED, status=422)
     if page.role and page.role.is_registered:
-        return show(request, page, regions=("errors", "role"))
+        return show(request, page, regions=ROLE_CHANGED)
     trial = plan_trial(request.workspace, role_arn=page.parameters[ROLE], sts_region=page.parameters[STS_REGION])
     release_connection()
     return page, trial
@@ -116,7 +124,7 @@ def prepare_registration(request: WorkspaceRequest) -> tuple[BedrockPage, Trial]
 
 def finish_registration(request: WorkspaceRequest, page: BedrockPage, check: RoleCheck) -> HttpResponse:
     ask_for_registration(request, page.parameters, check)
-    return show(request, replace(page, mode=Mode.KEEP), regions=("errors", "role"))
+    return show(request, replace(page, mode=Mode.KEEP), regions=ROLE_CHANGED)
 
 
 def ask_for_registration(request: WorkspaceRequest, parameters: Mapping[str, str], check: RoleCheck) -> None:

@@ -94,7 +94,7 @@ def test_from_an_unknown_role_to_an_answer(journey: Journey, browser: Browser, s
     expect(page.locator("#trust-policy")).to_contain_text(page.input_value("#external-id"))
     fill_in(page, role)
     expect(page.locator("#role")).to_contain_text("This role is not registered")
-    expect(page.locator("#reading")).to_contain_text("Read as a foundation model.")
+    expect(page.locator("#reading")).to_contain_text(f"Read as {NOVA}, a foundation model.")
 
     page.locator("#run").click()
     expect(page.locator("#e-role_arn")).to_contain_text("the model cannot be tested")
@@ -105,6 +105,7 @@ def test_from_an_unknown_role_to_an_answer(journey: Journey, browser: Browser, s
 
     page.get_by_role("button", name="Request registration").click()
     expect(page.locator("#role")).to_contain_text("Registration requested")
+    expect(page.get_by_role("button", name="Look again")).to_be_focused()
     expect(page.locator("#problems [role=alert]")).to_have_count(0)
     journey.check("registration requested")
     page.get_by_role("button", name="Save as draft").click()
@@ -214,6 +215,7 @@ def test_the_page_by_keyboard(journey: Journey, staffed: Site) -> None:
     keys.type("arn:aws:iam::210987654321:user/bob")
     keys.press("Tab")
     expect(page.locator("#principal")).to_be_focused()
+    expect(page.locator("#e-role_arn")).to_contain_text("This ARN names a user, not a role")
     for _ in range(2):
         keys.press("Tab")
     expect(page.locator("#id_sts_region")).to_be_focused()

@@ -28,7 +28,7 @@ def page(cast: Cast, client_for: ClientFor, aws: Aws, scripts: bool) -> BedrockS
 @pytest.mark.parametrize(
     ("typed", "sent", "says"),
     [
-        (NOVA, NOVA, "Read as a foundation model."),
+        (NOVA, NOVA, f"Read as {NOVA}, a foundation model."),
         (f"arn:aws:bedrock:eu-central-1::foundation-model/{NOVA}", NOVA, f"Read as {NOVA}, a foundation model in eu-central-1."),
         (
             "arn:aws:bedrock:eu-central-1:210987654321:inference-profile/eu.amazon.nova-pro-v1:0",
@@ -70,6 +70,13 @@ def test_a_known_family_fills_in_body_and_paths(page: BedrockSheet) -> None:
     page.model("my-own-model")
     assert "The ID does not say which model this is." in page.text_of("call")
     assert (page.fields["configuration"], page.fields["body"], page.fields["output_path"]) == ("default", "", "")
+
+
+def test_an_id_that_says_nothing_leaves_the_call_as_it_is(page: BedrockSheet) -> None:
+    page.model(NOVA).model("my-own-model")
+    assert page.fields["configuration"] == "structure"
+    page.model(COMMAND)
+    assert page.fields["configuration"] == "default"
 
 
 def test_what_somebody_wrote_or_chose_is_never_replaced(page: BedrockSheet) -> None:

@@ -1,6 +1,7 @@
 """Spec 02, Amazon Bedrock: from an empty page to a working model, by plain forms and by htmx, against the stand-in for AWS."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_from_an_unknown_role_to_a_working_model(page: BedrockSheet, cast: Cast,
     page.fill(name="Nova Pro (EU)", role_arn=arn, region="eu-central-1").press("role")
     assert "This role is not registered" in page.text_of("role")
     page.model(NOVA)
-    assert "Read as a foundation model." in page.text_of("reading")
+    assert f"Read as {NOVA}, a foundation model." in page.text_of("reading")
     assert page.fields["configuration"] == "structure"
     assert '"{{prompt}}"' in page.text_of("request")
     for press in (lambda: page.press("sample"), lambda: page.save("confirm"), lambda: page.save("untested")):
@@ -94,6 +95,29 @@ def test_from_an_unknown_role_to_a_working_model(page: BedrockSheet, cast: Cast,
         "connection.added",
         "model.activated",
     ]
+
+
+def test_an_arn_is_checked_as_soon_as_it_is_typed(page: BedrockSheet, cast: Cast) -> None:
+    """At its field: what was wrong goes with the right ARN, and another wrong one says so at once. The summary is for what was asked for."""
+    page.fill(role_arn="", region="eu-central-1").press("register")
+    assert (page.status, bool(page.problem("role_arn")), "1 thing to mend" in page.text) == (422, True, True)
+    page.fill(role_arn=good_role(cast.harbor)).press("role")
+    assert (page.status, page.problem("role_arn"), "to mend" in page.text) == (200, "", False)
+    page.fill(role_arn="arn:aws:iam::210987654321:user/bob").press("role")
+    assert "This ARN names a user, not a role" in page.problem("role_arn")
+    assert "to mend" not in page.text
+    page.fill(role_arn="").press("role")
+    assert page.problem("role_arn") == ""
+
+
+def test_the_policies_stand_open_while_the_role_is_not_registered(page: BedrockSheet, cast: Cast) -> None:
+    arn = good_role(cast.harbor)
+    register(cast.harbor, arn)
+    page.fill(role_arn=arn).press("role")
+    assert re.search(r'<details[^>]* id="policies"[^>]*>', page.html)
+    assert not re.search(r'<details[^>]* id="policies"[^>]* open>', page.html)
+    page.fill(role_arn=f"{ACCOUNT}/another").press("role")
+    assert re.search(r'<details[^>]* id="policies"[^>]* open>', page.html)
 
 
 def test_the_policies_are_ready_to_paste(page: BedrockSheet, cast: Cast) -> None:

@@ -158,8 +158,6 @@ def _from_name(given: str) -> ModelReference:
         raise ValueError("A model ID has letters, digits, dots, colons and hyphens only, such as anthropic.claude-3-haiku-20240307-v1:0.")
     if kind is None:
         kind = ModelKind.PROFILE if geography_of(name) else ModelKind.FOUNDATION if _VENDOR.fullmatch(name) else ModelKind.NAME
-    if name == given:
-        return ModelReference(name, "", kind, f"Read as {kind.label}.")
     return ModelReference(name, "", kind, f"Read as {name}, {kind.label}.")
 
 
