@@ -162,8 +162,15 @@ class ExternalModel(models.Model):
 
     @property
     def connection_summary(self) -> ConnectionSummary:
-        """Reads `connections` (a row of the layer above) by its name; prefetch `connections__secrets` for a list."""
-        return ConnectionSummary(tuple(str(connection.state) for connection in self.connections.all()))
+        """Reads `connections` (rows of the layer above) by its name, as `queries.summarized_connections` brings them.
+
+        One whose role may not be assumed yet is not configured, unless it is off anyway.
+        """
+        states = []
+        for connection in self.connections.all():
+            waits = self.definition.is_bedrock and not getattr(connection, "role_registered", False)
+            states.append("not_configured" if waits and connection.state in {"on", "failing"} else str(connection.state))
+        return ConnectionSummary(tuple(states))
 
     @property
     def unconfigured_profiles(self) -> list[str]:

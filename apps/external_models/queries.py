@@ -1,9 +1,11 @@
 """What the pages of external models read. The workspace always comes first."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models.fields.json import KT
 from django.http import Http404
 
 from apps.accounts.models import Workspace
@@ -80,10 +82,17 @@ def matches(workspace: Workspace, text: str) -> Q:
 
 def with_connections(models: QuerySet[ExternalModel]) -> QuerySet[ExternalModel]:
     """Two or three more queries whatever the number of rows: the connections, and what their state is read from."""
-    rows = ExternalModel.connections.rel.related_model._default_manager.select_related(
-        "authorization_profile"
-    )  # of the layer above, by its name
-    return models.prefetch_related(Prefetch("connections", rows), "connections__secrets", "connections__authorization_profile__secrets")
+    return models.prefetch_related(*summarized_connections())
+
+
+def summarized_connections() -> tuple[Any, ...]:
+    """What `ExternalModel.connection_summary` reads. Each has `role_registered`: whether the role that it names may be assumed."""
+    connections = ExternalModel.connections.rel.related_model._default_manager  # of the layer above, by their names
+    roles = Workspace.bedrock_roles.rel.related_model._default_manager.filter(state="registered")
+    same_role = roles.filter(workspace=OuterRef("workspace"), role_arn=OuterRef("named_role"))
+    rows = connections.select_related("authorization_profile").alias(named_role=KT("parameters__role_arn"))
+    rows = rows.annotate(role_registered=Exists(same_role))
+    return Prefetch("connections", rows), "connections__secrets", "connections__authorization_profile__secrets"
 
 
 def list_system_models(filters: ModelFilters) -> QuerySet[ExternalModel]:

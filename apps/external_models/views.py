@@ -99,7 +99,7 @@ def after_switch(request: WorkspaceRequest, model: ExternalModel) -> HttpRespons
     if not is_fragment_request(request):
         return see_other(safe_next(request) or reverse("external_models:model_list", args=[request.workspace.slug]))
     fresh = queries.get_model(request.workspace, model.pk)
-    prefetch_related_objects([fresh], "connections__secrets")
+    prefetch_related_objects([fresh], *queries.summarized_connections())
     template = "external_models/_model_head.html" if request.headers.get("HX-Target") == "model-head" else "external_models/_row.html"
     return render_fragment(request, template, {"model": fresh})
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.external_models.models import ExternalModel
 from tests.conftest import ClientFor
+from tests.support.aws import bedrock_definition, good_role, register
 from tests.support.cast import Cast
 from tests.support.models import definition, make_connection, make_many, make_model, make_system_model
 from tests.support.page import Element, read
@@ -45,6 +46,22 @@ def row_of(page: Element, name: str) -> Element:
 
 
 # Columns
+
+
+def test_a_role_that_is_not_registered_counts_as_not_configured(cast: Cast, adam: Client) -> None:
+    """Spec 02: such a connection cannot be called. In the list, and in the row that a switch answers with."""
+    arn = good_role(cast.harbor)
+    register(cast.harbor, arn)
+    register(cast.other, asked := good_role(cast.harbor, "asked"))
+    register(cast.harbor, asked, state="requested")
+    model = make_model(cast.harbor, cast.bob, like=bedrock_definition())
+    place = {"sts_region": "eu-west-1", "region": "eu-west-1"}
+    for name, role in [("First", arn), ("Second", asked), ("Third", "")]:
+        make_connection(model, cast.bob, name, parameters={"role_arn": role, **place})
+    said = "1 of 3 connections on, 2 with a profile or role that is not configured"
+    assert row_of(read(adam.get(ADDRESS)), model.name).cells[3] == said
+    answer = adam.post(reverse("external_models:switch_inferencing", args=["harbor", model.pk]), {"on": "1"}, headers=HTMX)
+    assert "2 not configured" in answer.content.decode()
 
 
 def test_the_columns(cast: Cast, adam: Client) -> None:
