@@ -6,7 +6,8 @@ import re
 from apps.providers.jsonread import parse_text
 from apps.providers.types import JsonValue
 
-_STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*[}\]])', re.DOTALL)
+# A string that is never closed is stepped over as well: else each quote within it would be tried anew.
+_STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
 
 
 class Slot(str):

@@ -14,6 +14,7 @@ from apps.providers.types import JsonValue, Response
 
 MAX_MESSAGE = 500  # characters
 _READ_AT_MOST = 64 * 1024  # bytes of an error page that are looked at when it is no JSON
+_TITLE_WITHIN = 8 * 1024  # characters: a page of nothing but beginnings of titles is looked through from each of them
 _RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})  # spec 07 F1
 _MESSAGE_KEYS = (
     "message",
@@ -188,6 +189,6 @@ def _more_specific(said: str, value: dict[str, JsonValue]) -> str:
 def _from_text(text: str) -> str:
     if "<" not in text:
         return text
-    if match := _TITLE.search(text):
+    if match := _TITLE.search(text[:_TITLE_WITHIN]):
         return html.unescape(_TAG.sub(" ", match.group(2)))
     return html.unescape(_TAG.sub(" ", text)) if text.lstrip().startswith("<") else text

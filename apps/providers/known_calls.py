@@ -32,7 +32,7 @@ _KNOWN: tuple[tuple[str, str, ReadingPaths], ...] = (
     (r"/converse", "messages", _CONVERSE),
     (r"/invoke", "anthropic_version", _ANTHROPIC),
     (r"/invoke", "inputText", _TITAN),
-    (r"/model/[^/]*meta\.llama[^/]*/invoke", "prompt", _LLAMA),
+    (r"/model/(?=[^/]*meta\.llama)[^/]*/invoke", "prompt", _LLAMA),
     (r"/v2/chat", "messages", _COHERE_2),
     (r"/v1/chat", "message", _COHERE_1),
     (r"/api/chat", "messages", _OLLAMA_CHAT),

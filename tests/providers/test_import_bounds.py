@@ -8,9 +8,12 @@ import json
 import pytest
 
 from apps.external_models.definition import looks_secret
+from apps.providers.body_template import read_json
 from apps.providers.curl import import_curl
-from apps.providers.imported import MAX_HEADERS, MAX_PLACEHOLDERS, ImportRefused
+from apps.providers.http_errors import provider_message
+from apps.providers.imported import MAX_HEADERS, MAX_PLACEHOLDERS, NO_PATHS, ImportRefused
 from apps.providers.imported_body import read_body
+from apps.providers.known_calls import reading_paths
 from apps.providers.masking import mask_likely
 from apps.providers.openapi_example import Examples
 from apps.providers.openapi_refs import MAX_ALL_STEPS, References
@@ -146,3 +149,24 @@ def test_a_nul_that_is_an_escape_in_the_body_is_no_placeholder() -> None:
     request = import_curl(f"""curl {URL} -d '{{"a": "\\u0000b\\u0000", "\\u0000c": "$D"}}'""", looks_secret=looks_secret)
     assert json.loads(request.body) == {"a": "\0b\0", "\0c": "$D"}
     assert request.questions == ()
+
+
+def test_a_body_that_is_no_json_is_mended_in_bounded_work() -> None:
+    """Quotes that are never closed are stepped over once; what can be mended still is."""
+    with pytest.raises(ValueError, match="expecting value"):
+        read_json('\\"' * 30_000)
+    with pytest.raises(ValueError, match="trailing comma"):
+        read_json('{"a": [1,], "b')
+    assert read_json('{"a": [1,], "b": "\\",]"}')[0] == {"a": [1], "b": '",]'}
+
+
+@pytest.mark.parametrize("segment", ["meta.llama" * 6_000, "/model/" * 8_000])
+def test_the_paths_of_a_long_address_are_known_in_bounded_work(segment: str) -> None:
+    assert reading_paths(f"https://h.example/model/{segment}/x", {"prompt": ""}) == NO_PATHS
+    assert reading_paths("https://h.example/model/us.meta.llama3-8b/invoke", {"prompt": ""}).output == "generation"
+
+
+@pytest.mark.parametrize("page", ["<title>" * 9_000, "<h1" * 20_000])
+def test_an_error_page_of_nothing_but_titles_is_read_in_bounded_work(page: str) -> None:
+    assert provider_message(page.encode()) in {"", "<h1" * 166 + "<…"}
+    assert provider_message(b"<html><title>Bad gateway</title>" + page.encode()) == "Bad gateway"
