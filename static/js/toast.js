@@ -9,6 +9,14 @@ function close(box) {
   if (hadFocus) (neighbour?.querySelector("[data-dismiss]") ?? document.getElementById("main"))?.focus({ preventScroll: true });
 }
 
+/* What a toast with Undo is about. A newer one on the same takes the older one's place: its Undo would undo the newer. */
+const subject = (toast) => toast.querySelector("form")?.action.split("?")[0];
+
+function replaceOlder(toast) {
+  const about = subject(toast);
+  if (about) [...toast.parentElement.querySelectorAll("[data-toast]")].filter((other) => other !== toast && subject(other) === about).forEach(close);
+}
+
 function start(toast) {
   if (toast.dataset.toast === "stays" || toast.dataset.timed) return;
   toast.dataset.timed = "1";
@@ -66,6 +74,6 @@ document.addEventListener("htmx:timeout", () => showError("Patchbay did not answ
 const region = document.getElementById("toasts");
 if (region) {
   region.querySelectorAll("[data-toast]").forEach(start);
-  new MutationObserver((changes) => changes.forEach((change) => change.addedNodes.forEach((node) => { if (node.dataset?.toast !== undefined) start(node); })))
+  new MutationObserver((changes) => changes.forEach((change) => change.addedNodes.forEach((node) => { if (node.dataset?.toast !== undefined) { replaceOlder(node); start(node); } })))
     .observe(region, { childList: true });
 }

@@ -245,6 +245,19 @@ def test_toasts_go_by_themselves_errors_stay(bench: Bench) -> None:
     expect(page.get_by_text("Refused")).to_have_count(0)
 
 
+def test_a_newer_toast_about_the_same_takes_the_older_ones_place(bench: Bench) -> None:
+    """Two that contradict each other, both with Undo, would leave open what is true now."""
+    undo = '<div class="toast" data-toast><b>{0}</b><form method="post" action="/switch/{1}/?on={2}"></form></div>'
+    shown = [undo.format("It is off", "a", 1), undo.format("Other is off", "b", 1), undo.format("It is on", "a", 0)]
+    for number, toast in enumerate(shown):
+        bench.answer(f"/act/{number}", f'<div id="toasts" hx-swap-oob="beforeend">{toast}</div>')
+    page = bench.show("".join(f'<button hx-post="/act/{number}" hx-swap="none">Act {number}</button>' for number in range(3)))
+    for number in range(3):
+        page.get_by_role("button", name=f"Act {number}").click()
+        expect(page.locator(".toast").last).to_contain_text(("It is off", "Other is off", "It is on")[number])
+    assert page.locator(".toast b").all_inner_texts() == ["Other is off", "It is on"]
+
+
 def test_a_toast_waits_while_the_pointer_is_on_it(bench: Bench) -> None:
     bench.page.clock.install()
     bench.answer("/act", f'<div id="toasts" hx-swap-oob="beforeend">{TOAST.format("", "Saved")}</div>')
