@@ -1,6 +1,7 @@
 """*Custom API integration*: one page, many buttons. Each button posts the whole form to its own URL; with htmx only the regions that
 changed come back, without scripts the whole page does."""
 
+import re
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +35,9 @@ from apps.onboarding.showing import note_refusal, show
 from apps.onboarding.slots import slots_of
 from apps.onboarding.structures import HeaderOffer
 from apps.onboarding.testing import finish_test, prepare_test
+
+# A body is no JSON before its variables are filled in: this reads `"model": "gpt-4.1"` out of it, and no placeholder.
+NAMED_MODEL = re.compile(r'"model"\s*:\s*"([^"\\{}<>$\s]{1,200})"')
 
 # The page
 
@@ -213,6 +217,8 @@ def configure(request: WorkspaceRequest) -> HttpResponse:
     # Nothing with a button in it: one that is swapped out while its own request is under way never sees the answer.
     regions: tuple[str, ...] = ("advice", "profile", "request", "mapped")
     extra: dict[str, Any] = {}
+    if identifier := identifier_to_propose(request, builder):
+        builder, regions = rebuilt(builder, {**builder.data, "model_identifier": identifier}), (*regions, "identifier")
     if wanted := request.POST.get("offer"):
         offer = next((offer for offer in Page(builder).offers if offer.name == wanted), None)
         builder = with_header(builder, offer) if offer else builder
@@ -220,6 +226,15 @@ def configure(request: WorkspaceRequest) -> HttpResponse:
         extra = {"new_row": builder.headers[-1] if offer else None, "taken": f"{builder.structure}-{wanted}"}
     response = show(request, builder, regions=regions, **extra)
     return trigger_client_event(response, "teststate", {"state": builder.test_state})
+
+
+def identifier_to_propose(request: WorkspaceRequest, builder: Builder) -> str:
+    """The model that the body names, when the configuration was changed over and no identifier is there yet; "" for none."""
+    changed_over = request.headers.get("HX-Trigger-Name", "configuration") == "configuration"
+    if not (changed_over and builder.form.follows_structure) or builder.definition.model:
+        return ""
+    named = NAMED_MODEL.search(builder.definition.body)
+    return named[1] if named else ""
 
 
 def with_header(builder: Builder, offer: HeaderOffer) -> Builder:

@@ -86,6 +86,20 @@ def test_from_a_blank_page_to_an_active_model(either: Sheet, allowed: RunningPro
     assert DEMO_KEYS[structure].accepted not in either.seen
 
 
+@pytest.mark.parametrize(
+    ("body", "typed", "shown"),
+    [
+        ('{"model": "gpt-4.1", "n": {{n}}, "prompt": "{{prompt}}"}', "", "gpt-4.1"),
+        ('{"model": "gpt-4.1"}', "my-own", "my-own"),
+        ('{"model": "{{tone}}"}', "", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_model_that_the_body_names_is_the_identifier_to_begin_with(either: Sheet, body: str, typed: str, shown: str) -> None:
+    either.fill(body=body, configuration="structure", model_identifier=typed).press("configure")
+    assert either.fields["model_identifier"] == shown
+
+
 def test_a_connections_test_uses_the_structure_too(sheet: Sheet, allowed: RunningProvider) -> None:
     follow(sheet, allowed, "anthropic").test(prompt="Hail").save("confirm")
     connection = Connection.objects.get()
