@@ -134,6 +134,13 @@ def bedrock(cast: Cast, rows: int) -> dict[str, Any]:
     return {"model_id": model.pk}
 
 
+def bedrock_list(cast: Cast, rows: int) -> dict[str, Any]:
+    """Many models, one of them with roles."""
+    models(cast, rows)
+    bedrock(cast, rows)
+    return {}
+
+
 def profiles(cast: Cast, rows: int) -> dict[str, Any]:
     """Profiles with a secret each, used by a connection each."""
     with_connections(made := make_many(cast.harbor, rows), 1)
@@ -196,12 +203,13 @@ PAGES = [
     Page("onboarding:custom_new", 5, models),
     Page("onboarding:bedrock_new", 7, models),
     Page("onboarding:edit", 11, bedrock),
+    Page(LIST, 8, bedrock_list, total=True),
     Page("connections:connection_list", 9, bedrock),
     Page("onboarding:add_model", 4, models),
     Page("onboarding:easy_provider", 5, providers),
     Page("onboarding:easy_model", 7, catalogue),
     Page("onboarding:easy_model", 9, catalogue, "?model=m-001&q=m"),
-    Page("onboarding:easy_credentials", 7, catalogue, "?model=m-001"),
+    Page("onboarding:easy_credentials", 8, catalogue, "?model=m-001"),
     Page("onboarding:edit", 5, connections),
     Page("onboarding:easy_edit", 5, easy),
     Page("onboarding:paste_curl", 4, models),
