@@ -98,7 +98,7 @@ def test_from_an_unknown_role_to_a_working_model(page: BedrockSheet, cast: Cast,
 
 
 def test_an_arn_is_checked_as_soon_as_it_is_typed(page: BedrockSheet, cast: Cast) -> None:
-    """At its field: what was wrong goes with the right ARN, and another wrong one says so at once. The summary is for what was asked for."""
+    """At its field: what was wrong goes with the right ARN, and another one says so at once. The summary is for what was asked for."""
     page.fill(role_arn="", region="eu-central-1").press("register")
     assert (page.status, bool(page.problem("role_arn")), "1 thing to mend" in page.text) == (422, True, True)
     page.fill(role_arn=good_role(cast.harbor)).press("role")
