@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -13,13 +12,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_application = get_asgi_application()
 
 from apps.core import lifespan  # noqa: E402 - models can be imported only now
+from apps.core.body_limit import Receive, Send, limited  # noqa: E402
 
-type Receive = Callable[[], Awaitable[dict[str, Any]]]
-type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+limited_application = limited(django_application)
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await lifespan.run(receive, send)
     else:
-        await django_application(scope, receive, send)
+        await limited_application(scope, receive, send)
