@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apps.connections.actions import Stay, key_header
 from apps.connections.bedrock_parameters import complete, role_problems
@@ -52,7 +54,7 @@ class CredentialsForm(forms.Form):
                 self.fields[f"p-{name}"] = role_field
         for name in parameters_of(model):
             field = self.parameter_fields[f"p-{name}"] = name
-            known = next((each for each in setup.fields if each.name == name), None) if setup else None
+            known = known_parameter(model, name)
             self.fields[f"p-{name}"] = parameter_field(known) if known else forms.CharField(label=f"{field} in the URL", max_length=500)
             if name in from_profiles:
                 self.fields[f"p-{name}"].required = False
@@ -68,7 +70,7 @@ class CredentialsForm(forms.Form):
         missing = {"required": f"Enter the value that is sent as {header}."}
         label, help_text = header, ""
         if setup and header == setup.key_header:
-            label, help_text, missing = "API key", setup.key_help, {"required": "Enter the API key."}
+            label, help_text, missing = "API key", key_help(setup), {"required": "Enter the API key."}
         self.fields[field] = forms.CharField(
             label=label, help_text=help_text, required=not stored, max_length=20_000, widget=widget, error_messages=missing
         )
@@ -116,7 +118,14 @@ class CredentialsForm(forms.Form):
             self.add_error(field, str(error))
 
     def check_parameter(self, field: str, name: str, value: str) -> None:
-        """Whether the value can stand in its place, as a call would ask (spec 07 D3); what the other parameters say does not matter."""
+        """Whether the value looks as its provider wants it and can stand in its place, as a call would ask (spec 07 D3).
+
+        What the other parameters say does not matter.
+        """
+        known = known_parameter(self.model, name)
+        if known and (problem := known.problem(value)):
+            self.add_error(field, problem)
+            return
         try:
             fill_url(self.model.definition.url, dict.fromkeys(self.parameter_fields.values(), "x") | {name: value})
         except ProviderError as error:
@@ -159,6 +168,20 @@ def parameter_field(known: CredentialField) -> forms.CharField:
     """A parameter that the provider of an easy model has a name for."""
     widget = forms.TextInput(attrs={"placeholder": known.placeholder})
     return forms.CharField(label=known.label, help_text=known.help, initial=known.initial, max_length=500, widget=widget)
+
+
+def key_help(setup: EasySetup) -> SafeString:
+    """Where the provider's console has the key, with a link to it."""
+    if not setup.key_url.startswith("https://"):
+        return format_html("{}", setup.key_help)
+    shown = setup.key_url.removeprefix("https://")
+    return format_html('{} <a href="{}" target="_blank" rel="noopener">{}</a>.', setup.key_help, setup.key_url, shown)
+
+
+def known_parameter(model: ExternalModel, name: str) -> CredentialField | None:
+    """What the provider of an easy model says of a parameter; None for those of other models."""
+    setup = PROVIDERS[model.provider].easy if model.easy_key else None
+    return next((each for each in setup.fields if each.name == name), None) if setup else None
 
 
 def parameters_of(model: ExternalModel) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 
+from apps.connections.forms import key_help
 from apps.core.headers import check_header_value
 from apps.core.text import is_mask
 from apps.external_models.definition import Feature
@@ -65,18 +67,25 @@ class EasyForm(forms.Form):
             max_length=MAX_KEY,
             required=not has_kept,
             widget=forms.PasswordInput(render_value=False, attrs=attrs),
-            help_text=f"{setup.key_help} Encrypted before it is stored, and never shown again.".strip(),
+            help_text=format_html("{} Encrypted before it is stored, and never shown again.", key_help(setup)),
             error_messages={"required": "Enter the API key."},
         )
         needed = self.needed(str((data if data is not None else self.initial).get("base_url") or ""))
         for field in setup.fields:
             self.fields[f"p-{field.name}"] = parameter_field(field, required=field.name in needed)
+            if needed and field.name not in needed:
+                self.fields[f"p-{field.name}"].help_text = f"Not used: the base URL under Advanced has no {{{field.name}}} in it."
             self.initial.setdefault(f"p-{field.name}", field.initial)
         self.fields["base_url"] = BaseUrlField(setup)
         sent = f"after “{setup.key_prefix.strip()}”" if setup.key_prefix else "as it is"
         self.fields[
             "base_url"
         ].help_text = f"For a proxy or a regional host. Egress rules apply. The key is sent in the header {setup.key_header}, {sent}."
+
+    @property
+    def wide(self) -> list[str]:
+        """Of an odd number of parameters, the last has a row of its own."""
+        return [f"p-{field.name}" for field in self.setup.fields[-1:]] if len(self.setup.fields) % 2 else []
 
     def keep_key(self, *, refused: bool) -> None:
         """The key is sealed for the next submit, so its field may stay empty."""
@@ -112,6 +121,9 @@ class EasyForm(forms.Form):
         url, needed = self.setup.endpoint(base_url, "m"), self.needed(base_url)
         for name in needed:
             if not (value := data.get(f"p-{name}")):
+                continue
+            if problem := next((field.problem(value) for field in self.setup.fields if field.name == name), ""):
+                self.add_error(f"p-{name}", problem)
                 continue
             try:
                 fill_url(url, dict.fromkeys(needed, "x") | {name: value})

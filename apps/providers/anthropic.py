@@ -26,10 +26,13 @@ ANTHROPIC = Provider(
         key_header="x-api-key",
         check=lambda base, model: CheckRequest(join_url(base, "/v1/models?limit=1000")),
         headers=(("anthropic-version", VERSION),),
-        key_help="In the Claude Console under API keys: platform.claude.com/settings/keys.",
+        key_help="In the Claude Console under API keys:",
+        key_url="https://platform.claude.com/settings/keys",
         key_placeholder="sk-ant-…",
     ),
     summary="API key",
+    monogram="An",
+    hue=2,
 )
 
 

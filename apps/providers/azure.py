@@ -6,6 +6,7 @@ from apps.providers.endpoint import join_url
 from apps.providers.openai import OpenAIFormat
 
 _PATH = "/openai/deployments/{deployment}/chat/completions?api-version={api_version}"
+_NAME = r"[^\s/\\]+"
 
 
 def _check(base: str, model: str) -> CheckRequest:
@@ -33,12 +34,16 @@ AZURE = Provider(
                 "API version",
                 help="A date such as 2024-10-21, with -preview behind it for a preview.",
                 initial="2024-10-21",  # the last dated version that is no preview
+                pattern=r"\d{4}-\d\d-\d\d(-preview)?",
+                mismatch="An API version is a date such as 2024-10-21, with -preview behind it for a preview.",
             ),
             CredentialField(
                 "resource",
                 "Resource name",
                 help="The first part of the resource's endpoint: NAME.openai.azure.com.",
                 placeholder="harbor-claims",
+                pattern=_NAME,
+                mismatch="A resource name has no blanks and no slashes: only what stands before .openai.azure.com.",
             ),
             CredentialField(
                 "deployment",
@@ -46,11 +51,15 @@ AZURE = Provider(
                 help="The name that the deployment was given, which need not be the model's.",
                 placeholder="gpt-4o",
                 like_model=True,
+                pattern=_NAME,
+                mismatch="A deployment ID has no blanks and no slashes.",
             ),
         ),
         key_help="In the Azure portal: the resource, then Keys and Endpoint.",
     ),
     summary="key and deployment",
+    monogram="Az",
+    hue=4,
 )
 
 

@@ -1,5 +1,6 @@
 """What a wire format and a provider are: the two nouns of spec 04, as the rest of the product sees them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -63,6 +64,12 @@ class CredentialField:
     placeholder: str = ""
     initial: str = ""
     like_model: bool = False  # begins as the chosen model's ID
+    pattern: str = ""  # what a whole value looks like; "" for anything that fits into its place of the URL
+    mismatch: str = ""  # the sentence for a value that does not look so
+
+    def problem(self, value: str) -> str:
+        """What is wrong with a value, as a sentence; "" for nothing."""
+        return self.mismatch if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,8 @@ class EasySetup:
     key_prefix: str = ""  # "Bearer " for OpenAI
     headers: tuple[tuple[str, str], ...] = ()  # plain ones that every call needs, such as anthropic-version
     fields: tuple[CredentialField, ...] = ()
-    key_help: str = ""  # where the provider's console has the key
+    key_help: str = ""  # where the provider's console has the key; before `key_url` where there is one
+    key_url: str = ""  # the page of that console, https
     key_placeholder: str = ""
 
     def base_of(self, url: str, model: str) -> str:
@@ -101,3 +109,5 @@ class Provider:
     wire_formats: tuple[str, ...]
     easy: EasySetup | None = None
     summary: str = ""  # one line for the list of providers
+    monogram: str = ""  # two letters for its tile
+    hue: int = 0  # and the colour of the tile, 1 to 6

@@ -27,9 +27,12 @@ COHERE = Provider(
         key_header="Authorization",
         key_prefix="Bearer ",
         check=lambda base, model: CheckRequest(join_url(base, "/v1/models?page_size=1000")),
-        key_help="In the Cohere dashboard under API keys: dashboard.cohere.com/api-keys.",
+        key_help="In the Cohere dashboard under API keys:",
+        key_url="https://dashboard.cohere.com/api-keys",
     ),
     summary="API key",
+    monogram="Co",
+    hue=6,
 )
 
 

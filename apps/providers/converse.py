@@ -10,7 +10,7 @@ from apps.providers.rendering import arguments_of, check_call, given, merged, st
 from apps.providers.types import JsonValue
 from apps.providers.variables import compact_json
 
-BEDROCK = Provider("bedrock", "Amazon Bedrock", ("converse", "template"), summary="IAM role")
+BEDROCK = Provider("bedrock", "Amazon Bedrock", ("converse", "template"), summary="IAM role", monogram="Br", hue=5)
 _IMAGE_FORMATS: Final = {"image/png": "png", "image/jpeg": "jpeg", "image/jpg": "jpeg", "image/gif": "gif", "image/webp": "webp"}
 
 

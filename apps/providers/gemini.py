@@ -33,10 +33,13 @@ GOOGLE = Provider(
         endpoint=_endpoint,
         key_header="x-goog-api-key",
         check=lambda base, model: CheckRequest(join_url(base, "/v1beta/models?pageSize=1000")),
-        key_help="In Google AI Studio under API keys: aistudio.google.com/apikey.",
+        key_help="In Google AI Studio under API keys:",
+        key_url="https://aistudio.google.com/apikey",
         key_placeholder="AIza…",
     ),
     summary="API key",
+    monogram="Go",
+    hue=3,
 )
 
 

@@ -20,10 +20,13 @@ OPENAI = Provider(
         key_header="Authorization",
         key_prefix="Bearer ",
         check=lambda base, model: CheckRequest(join_url(base, "/models")),
-        key_help="In the OpenAI platform under API keys: platform.openai.com/api-keys.",
+        key_help="In the OpenAI platform under API keys:",
+        key_url="https://platform.openai.com/api-keys",
         key_placeholder="sk-…",
     ),
     summary="API key",
+    monogram="Oa",
+    hue=1,
 )
 
 # OpenAI's reasoning models know only max_completion_tokens, its others both names, and most servers that speak its format, older API

@@ -99,7 +99,7 @@ def test_an_easy_models_key_is_checked_by_its_providers_cheapest_call(
     allow(provider)
     setup = PROVIDERS[played.key].easy
     assert setup
-    parameters = {each.name: "harbor" for each in setup.fields}
+    parameters = {each.name: played.model if each.like_model else each.initial or "harbor" for each in setup.fields}
     definition = definition_of(PROVIDERS[played.key], setup, played.model, provider.url + played.path, features=(), modalities=())
     origin = Origin(IntegrationType.EASY, played.key, played.model)
     model = add_model(cast.harbor, name="Easy", definition=definition, by=author(cast.adam), creation_key=uuid4(), origin=origin)

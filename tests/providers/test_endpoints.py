@@ -95,5 +95,5 @@ def test_the_check_proves_a_key(provider: Provider, key: str, status: int, provi
     check = easy.check(provider_server.url + DEMO[provider.key], "m-1")
     headers = [(easy.key_header, easy.key_prefix + secret), *easy.headers]
     method = "GET" if check.body is None else "POST"
-    answer = httpx.request(method, fill_url(check.url, AZURE), headers=headers, json=check.body)
+    answer = httpx.request(method, fill_url(check.url, AZURE | {"deployment": "gpt-4o"}), headers=headers, json=check.body)
     assert answer.status_code == (400 if provider.key == "google" and status == 401 else status), answer.text

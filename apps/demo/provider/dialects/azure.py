@@ -10,6 +10,8 @@ from apps.demo.provider.keys import check_key
 from apps.demo.provider.messages import RETRY_AFTER, Dialect, Json, Refusal, Reply, Request, Why, compact, json_reply
 
 DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/chat/completions")
+# Named like their models, and two with names of their own. Any other is none of this resource.
+DEPLOYMENTS = frozenset({*openai.MODELS, "claims", "claims-4o"})
 FILTER: Json = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
 PROMPT_FILTER: list[Json] = [{"prompt_index": 0, "content_filter_results": FILTER}]
 
@@ -21,6 +23,8 @@ def answer(request: Request, path: str) -> Reply:
     check_key("azure", request.header("api-key"))
     if request.method != "POST":
         raise Refusal(Why.WRONG_METHOD)
+    if found[1] not in DEPLOYMENTS:
+        raise Refusal(Why.NO_MODEL, where=found[1])
     body = fields.read_object(request)
     return _filtered(openai.complete(request, body, found[1]), streamed=fields.flag(body, "stream"))
 
