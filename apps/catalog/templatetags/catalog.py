@@ -1,5 +1,6 @@
 """How catalogue rows look wherever they are listed: {% load catalog %}.
 
+{% provider_tile "openai" size="sm" %}
 {{ 1050000|tokens }}  {{ row|modalities }}  {% calendar_day row.retires_on %}
 {{ row.price|rate:"input" }}  {% for above, amount in row.price|tier_rates:"input" %}
 """
@@ -13,11 +14,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.catalog.models import CatalogModel, Modality, Price
+from apps.core.templatetags.ui import tile, tile_of
+from apps.providers.registry import get_provider
 
 register = template.Library()
 
 NOT_KNOWN = "not known"
 SYMBOLS = {"USD": "$"}
+
+
+@register.simple_tag
+def provider_tile(key: str, size: str = "") -> SafeString:
+    """The tile of a provider by its key: its own letters and hue, so that the six are told apart."""
+    provider = get_provider(key)
+    return tile_of(provider.monogram, provider.hue, size) if provider.monogram else tile(provider.label, size)
 
 
 @register.filter

@@ -49,9 +49,13 @@ def mark() -> SafeString:
 @register.simple_tag
 def tile(name: str, size: str = "", extra: str = "") -> SafeString:
     """Monogram tile. The hue follows from the name alone, so the same thing looks the same everywhere."""
-    hue = crc32(name.strip().lower().encode()) % HUES + 1
+    return tile_of(monogram(name), crc32(name.strip().lower().encode()) % HUES + 1, size, extra)
+
+
+def tile_of(letters: str, hue: int, size: str = "", extra: str = "") -> SafeString:
+    """A tile with letters and a hue (1 to 6) of its own."""
     classes = " ".join(filter(None, ["tile", f"tile--{size}" if size else "", extra, f"tile--h{hue}"]))
-    return format_html('<span class="{}" aria-hidden="true">{}</span>', classes, monogram(name))
+    return format_html('<span class="{}" aria-hidden="true">{}</span>', classes, letters)
 
 
 def _zone(context: Context) -> tzinfo:
