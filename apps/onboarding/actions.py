@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.audit.record import hold_chain
@@ -21,6 +24,9 @@ from apps.external_models.actions import Author, EditConflict, Origin, activate_
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel, IntegrationType, easy_key
 from apps.external_models.names import name_key, numbered, shortened
+
+# The two checks of a double click begin together, and neither takes longer than half of this.
+SAME_CLICK: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +196,14 @@ def find_easy(workspace: Workspace, provider: str, definition: Definition) -> Ex
 
 
 def made_before(model: ExternalModel, easy: EasyIntegration, by: Author) -> Connection | None:
-    """What the first click made: the same person's connection of this name with this very key."""
+    """What the first click made: the same person's connection, a moment ago, of this name with this very key and these parameters.
+
+    An older one was made by another form: adding it again is an error like any name or key that is there twice.
+    """
     fingerprint = key_fingerprint(model, easy.secrets)
-    same = model.connections.filter(name_key=name_key(easy.connection_name), key_fingerprint=fingerprint, created_by=by.user)
-    connection = same.first() if fingerprint else None
+    recent = model.connections.filter(created_by=by.user, created_at__gte=timezone.now() - SAME_CLICK)
+    same = recent.filter(name_key=name_key(easy.connection_name), key_fingerprint=fingerprint)
+    connection = next((each for each in same if each.parameters == dict(easy.parameters)), None) if fingerprint else None
     if connection:
         connection.model = model
     return connection
