@@ -154,7 +154,7 @@ def rotate_key(connection: Connection, *, secret: Secret, actor: Actor) -> Conne
     connection.key_fingerprint = key_fingerprint(connection.model, {header: secret})
     connection.last_error, connection.last_used_at = "", timezone.now()
     connection.version += 1
-    connection.updated_at = timezone.now()
+    connection.updated_at = connection.last_used_at
     save_unique(connection)
     store_secrets(connection, {header: secret})
     changes = {f"secret {header}": secret}

@@ -97,6 +97,14 @@ class Connection(models.Model):
             return State.OFF
         return State.FAILING if self.last_error else State.ON
 
+    @property
+    def last_outcome(self) -> str:
+        """How the last use went: "failed", "passed", or "" where the credentials were replaced after a failure."""
+        if self.last_error:
+            return "failed"
+        replaced = self.last_used_at is None or self.updated_at > self.last_used_at
+        return "" if replaced else "passed"
+
     @cached_property
     def role(self) -> BedrockRole | None:
         """The registration of the role that a Bedrock connection assumes; None where none was requested, and for other connections."""
