@@ -24,25 +24,27 @@ def catalog_list(request: WorkspaceRequest) -> HttpResponse:
     filters = form.values()
     models = queries.list_catalog(filters.provider, filters.q, filters.modality, retired=bool(filters.retired))
     page = paginate(request, models, queries.ORDERING)
+    away = request.get_full_path()  # also of a fragment: a filter replaces the page's address by its own
     for row in page.rows:
-        row.connect_url = connect_url(request.workspace.slug, row)  # type: ignore[attr-defined]
+        row.has_dialog = get_provider(row.provider).easy is not None  # type: ignore[attr-defined]
+        row.connect_url = connect_url(request.workspace.slug, row, away=away)  # type: ignore[attr-defined]
     context = {
         "values": filters,
         "selects": [form[name] for name in ("provider", "modality", "retired")],
         "page": page,
         "total": models.count() if page.has_next or page.has_previous else len(page.rows),
         "has_any": bool(page.rows or filters.any or page.has_previous),
-        "add_url": wizard_url("add_model", request.workspace.slug),
+        "add_url": f"{wizard_url('add_model', request.workspace.slug)}?{urlencode({'away': away})}",
         "offered": queries.offered_count(),
     }
     return render_page(request, "catalog/catalog_list.html", context, partial="results")
 
 
-def connect_url(workspace: str, row: CatalogModel) -> str:
-    """Where *Connect* leads: the wizard of the layers above, with this model chosen."""
-    has_dialog = get_provider(row.provider).easy is not None
-    path = wizard_url("easy_credentials", workspace, row.provider) if has_dialog else wizard_url("bedrock_new", workspace)
-    return f"{path}?{urlencode({'model': row.model_id})}"
+def connect_url(workspace: str, row: CatalogModel, *, away: str) -> str:
+    """Where *Connect* leads: the wizard of the layers above, with this model chosen; `away` is where its *Cancel* leads."""
+    if get_provider(row.provider).easy is None:
+        return f"{wizard_url('bedrock_new', workspace)}?{urlencode({'model': row.model_id})}"
+    return f"{wizard_url('easy_credentials', workspace, row.provider)}?{urlencode({'model': row.model_id, 'away': away})}"
 
 
 def wizard_url(name: str, *args: str) -> str:

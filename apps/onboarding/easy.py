@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import Http404
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.catalog import models as catalog
 from apps.catalog.models import CatalogModel
@@ -19,6 +20,8 @@ from apps.providers.registry import PROVIDERS
 OWN_PAGES: Final = {"bedrock": "onboarding:bedrock_new"}
 MAX_MODEL_ID = 200
 MAX_CARRIED = 2048  # characters of one value in the address
+# Carried besides what the last step asks for: the search of the third step, and the page that the wizard was opened from.
+ASIDE: Final = ("q", "away")
 # What the catalogue knows of a model, in the words of a definition.
 FEATURES: Final = {
     catalog.Feature.STREAMING: Feature.STREAMING,
@@ -51,9 +54,25 @@ def easy_provider(key: str) -> tuple[Provider, EasySetup]:
 
 def carried(data: Mapping[str, str], setup: EasySetup | None) -> dict[str, str]:
     """What the address (or a submitted form) says of the later steps. Nothing secret, nothing that the wizard does not know."""
-    names = ["model", "name", "base_url", *(f"p-{field.name}" for field in (setup.fields if setup else ()))]
+    names = ["model", *ASIDE, "name", "base_url", *(f"p-{field.name}" for field in (setup.fields if setup else ()))]
     found = {name: storable(str(data.get(name, ""))).strip()[:MAX_CARRIED] for name in names}
     return {name: value for name, value in found.items() if value}
+
+
+def has_typed(query: Mapping[str, str], setup: EasySetup | None) -> bool:
+    """Whether something carried was typed by the person, besides what was chosen and what stands in the fields from the start."""
+    usual = {"base_url": setup.base_url} if setup else {}
+    for field in setup.fields if setup else ():
+        usual[f"p-{field.name}"] = query.get("model", "") if field.like_model else field.initial
+    chosen = {"model", *ASIDE}
+    return any(value != usual.get(name) for name, value in carried(query, setup).items() if name not in chosen)
+
+
+def way_out(workspace: str, wanted: str) -> str:
+    """Where *Cancel* leads: the page of this workspace that the wizard was opened from, else the list of models."""
+    if wanted.startswith(f"/w/{workspace}/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+        return wanted
+    return reverse("external_models:model_list", args=[workspace])
 
 
 def step_url(page: str, workspace: str, /, *args: str, **query: str) -> str:

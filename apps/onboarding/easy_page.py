@@ -19,7 +19,7 @@ from apps.inference.models import TestRun
 from apps.inference.result import Result
 from apps.inference.target import Target
 from apps.onboarding.actions import EasyIntegration, find_easy
-from apps.onboarding.easy import carried, definition_of, known_features, known_modalities, model_name, parameters_of
+from apps.onboarding.easy import ASIDE, carried, definition_of, known_features, known_modalities, model_name, parameters_of
 from apps.onboarding.easy_forms import EasyForm
 from apps.providers.address import fill_url, url_parameters
 from apps.providers.base import CheckRequest, EasySetup, Provider
@@ -30,6 +30,13 @@ CHECK_LIMITS = Limits(first_byte=20, total=30)  # seconds; somebody waits, and l
 NOT_SAVEABLE = frozenset(
     {ErrorKind.URL_INVALID, ErrorKind.URL_NOT_ALLOWED, ErrorKind.BAD_VALUE, ErrorKind.NEEDS_CREDENTIALS, ErrorKind.BODY_TOO_LARGE}
 )
+# Of an address that is not the provider's, which is mended at its field.
+WRONG_ADDRESS = frozenset(
+    {ErrorKind.NAME_NOT_RESOLVED, ErrorKind.CONNECTION_REFUSED, ErrorKind.CONNECT_FAILED, ErrorKind.TLS_FAILED, ErrorKind.REDIRECT}
+)
+# A call's hint is about slow models and the limits of its connection. A list of models is not slow, and there is no connection yet.
+TOO_LATE = "Check the base URL under Advanced, and try again in a moment."
+HINTS: Mapping[str, str] = dict.fromkeys((ErrorKind.CONNECT_TIMEOUT, ErrorKind.FIRST_BYTE_TIMEOUT, ErrorKind.TIMEOUT), TOO_LATE)
 
 
 @dataclass
@@ -52,7 +59,7 @@ class EasyPage:
     @cached_property
     def form(self) -> EasyForm:
         like_model = {f"p-{field.name}": self.model_id for field in self.setup.fields if field.like_model}
-        initial = like_model | carried(self.query, self.setup)
+        initial = like_model | {"base_url": self.first_base_url} | carried(self.query, self.setup)
         return EasyForm(self.data, setup=self.setup, initial=initial, has_kept=bool(self.kept_secrets))
 
     # What was chosen and typed
@@ -60,13 +67,21 @@ class EasyPage:
     def value(self, name: str) -> str:
         """A field as it stands, whether or not it is right."""
         source: Mapping[str, Any] = (
-            self.data if self.data is not None else {"base_url": self.setup.base_url} | carried(self.query, self.setup)
+            self.data if self.data is not None else {"base_url": self.first_base_url} | carried(self.query, self.setup)
         )
         return str(source.get(name) or "").strip()
 
     @cached_property
     def catalog_row(self) -> CatalogModel | None:
         return find(self.provider.key, self.model_id)
+
+    @cached_property
+    def first_base_url(self) -> str:
+        """What stands in the field before it is changed: that of the model that is here, where it is not at its provider's own."""
+        models = ExternalModel.objects.filter(workspace=self.workspace, provider=self.provider.key, model_id=self.model_id)
+        here = [model for model in models.order_by("created_at", "id") if model.is_easy]
+        bases = [self.setup.base_of(model.definition.url, model.definition.model) for model in here]
+        return self.setup.base_url if self.setup.base_url in bases or not bases else bases[0]
 
     @property
     def name(self) -> str:
@@ -83,6 +98,10 @@ class EasyPage:
             features=known_features(self.catalog_row),
             modalities=known_modalities(self.catalog_row),
         )
+
+    @property
+    def base_url(self) -> str:
+        return self.value("base_url")
 
     @property
     def has_own_base_url(self) -> bool:
@@ -112,7 +131,8 @@ class EasyPage:
     @property
     def carried(self) -> dict[str, str]:
         """For the address of another step: everything but the key."""
-        return carried(self.data if self.data is not None else self.query, self.setup) | {"model": self.model_id}
+        aside = {name: self.query.get(name, "") for name in ASIDE}
+        return aside | carried(self.data if self.data is not None else self.query, self.setup) | {"model": self.model_id}
 
     # The key
 
@@ -194,6 +214,9 @@ class EasyPage:
         """
         failure = result.failure
         assert failure  # noqa: S101 - the only caller has looked
+        message = failure.message if failure.message.endswith((".", "!", "?")) else f"{failure.message}."
+        said = f"The key could not be checked: {message} {HINTS.get(failure.kind, failure.hint)}".strip()
+        is_missing = bool(result.received and result.received.status == 404)
         self.can_save_anyway = failure.kind not in NOT_SAVEABLE
         if failure.kind == ErrorKind.UPSTREAM_AUTH:
             status = f" ({result.received.status})" if result.received else ""
@@ -204,6 +227,9 @@ class EasyPage:
             self.form.add_error("base_url", f"{failure.message} {failure.hint}".strip())
         elif failure.kind == ErrorKind.MODEL_NOT_LISTED:
             self.problem = f"{failure.message} {failure.hint}".strip()
+        elif is_missing or failure.kind in WRONG_ADDRESS:
+            by_name = [f"p-{field.name}" for field in self.setup.fields if field.like_model and field.name in self.parameters]
+            place = by_name[0] if is_missing and by_name else "base_url"
+            self.form.add_error(place, f"{said} Or save anyway; the connection then starts switched off.")
         else:
-            said = failure.message if failure.message.endswith((".", "!", "?")) else f"{failure.message}."
-            self.problem = f"{self.provider.label} could not say whether the key works. {said} {failure.hint}".strip()
+            self.problem = said

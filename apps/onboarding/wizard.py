@@ -22,8 +22,7 @@ from apps.core.access import require
 from apps.core.htmx import current_path, is_fragment_request, redirect, render_page
 from apps.core.pagination import paginate
 from apps.external_models.models import ExternalModel, IntegrationType
-from apps.onboarding.easy import OWN_PAGES, carried, check_model_id, easy_provider, offered, step_url
-from apps.providers.jsonread import storable
+from apps.onboarding.easy import OWN_PAGES, carried, check_model_id, easy_provider, has_typed, offered, step_url, way_out
 from apps.providers.registry import PROVIDERS
 
 KINDS: Final = {"easy": "onboarding:easy_provider", "custom": "onboarding:custom_new"}
@@ -52,9 +51,12 @@ def show_step(
     request: WorkspaceRequest, template: str, current: str, context: Mapping[str, Any], *, status: int = 200, partial: str = "dialog"
 ) -> HttpResponse:
     """The step as a page, or for htmx as a dialog, with the address to go with it."""
-    away = reverse("external_models:model_list", args=[request.workspace.slug])
+    away = way_out(request.workspace.slug, request.GET.get("away", ""))
+    key = request.resolver_match.kwargs.get("provider") if request.resolver_match else ""
+    provider = PROVIDERS.get(key or request.GET.get("provider", ""))
+    is_dirty = has_typed(request.GET, provider.easy if provider else None)
     is_next = "/models/new/" in current_path(request) if is_fragment_request(request) else False
-    shown = {"steps": steps(current), "away": away, "is_next": is_next, **context}
+    shown = {"steps": steps(current), "away": away, "is_next": is_next, "is_dirty": is_dirty, **context}
     response = render_page(request, template, shown, partial=partial, status=status)
     if is_fragment_request(request) and request.method == "GET":
         response.headers["HX-Push-Url" if partial == "dialog" else "HX-Replace-Url"] = request.get_full_path()
@@ -115,7 +117,8 @@ def choose_provider(request: WorkspaceRequest) -> HttpResponse:
         return redirect(request, reverse(OWN_PAGES[provider], args=[slug]))
     if step == "next" and provider:
         same = request.GET.get("was", provider) == provider
-        return see_other(step_url("easy_model", slug, provider, **(query if same else {"name": query.get("name", "")})))
+        kept = query if same else {name: query.get(name, "") for name in ("name", "away")}
+        return see_other(step_url("easy_model", slug, provider, **kept))
     error = "Choose a provider." if step == "next" else ""
     counts = models_by_provider()
     context = {
@@ -151,14 +154,15 @@ def choose_model(request: WorkspaceRequest, provider: str) -> HttpResponse:
     found, setup = easy_provider(provider)
     query = carried(request.GET, setup)
     step, model_id, error = request.GET.get("step", ""), query.pop("model", ""), ""
-    if back := earlier(request, step, provider, query | {"model": model_id}):
+    q = query.pop("q", "")[:MAX_SEARCH]
+    if back := earlier(request, step, provider, query | {"model": model_id, "q": q}):
         return back
     if step == "next":
         try:
-            return see_other(step_url("easy_credentials", request.workspace.slug, provider, **query | {"model": check_model_id(model_id)}))
+            query_on = query | {"model": check_model_id(model_id), "q": q}
+            return see_other(step_url("easy_credentials", request.workspace.slug, provider, **query_on))
         except ValueError as problem:
             error = str(problem)
-    q = storable(request.GET.get("q", "")).strip()[:MAX_SEARCH]
     total = list_catalog(provider=provider).count()
     row = find(provider, model_id) if model_id else None
     is_typed = not total or (request.GET.get("typed") == "1" if "typed" in request.GET else bool(model_id and row is None))

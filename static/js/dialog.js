@@ -1,5 +1,5 @@
 /* Dialogs: the server renders <dialog open data-modal>, a plain panel without script; promoted to a modal here.
-   Closing one with typed content asks first. Focus goes to the first invalid field, else to [autofocus], else to the first field, else to the way out; and back when the dialog closes. */
+   Closing one with typed content asks first. Focus goes to the first invalid field, else to a notice that takes it, else to [autofocus], else to the first field, else to the way out; and back when the dialog closes. */
 import { each } from "./each.js";
 import { giveBack, remember } from "./focus.js";
 
@@ -8,7 +8,9 @@ const values = (dialog) => [...dialog.querySelectorAll("input, select, textarea"
   .map((field) => (field.type === "checkbox" || field.type === "radio" ? field.checked : field.value)).join("\u0000");
 const before = new WeakMap();
 
-const FIRST = ['[aria-invalid="true"]', "[autofocus]", ".dialog__body :is(input:not([type=hidden]), select, textarea)", ".dialog__foot [data-close]"];
+const FIRST = ['[aria-invalid="true"]', ".dialog__body [role=alert][tabindex]", "[autofocus]", ".dialog__body :is(input:not([type=hidden]), select, textarea)", ".dialog__foot [data-close]"];
+
+const UNSAVED = '[aria-invalid="true"], .dialog__body [role=alert]';
 
 function promote(dialog) {
   if (dialog.matches(":modal")) return;
@@ -16,8 +18,8 @@ function promote(dialog) {
   dialog.removeAttribute("open");
   dialog.showModal();
   FIRST.reduce((found, selector) => found ?? dialog.querySelector(selector), null)?.focus();
-  // A refused form comes back with what was typed: that is still unsaved.
-  before.set(dialog, dialog.querySelector('[aria-invalid="true"]') ? null : values(dialog));
+  // A refused form comes back with what was typed, and a step of a wizard with what its address carries: that is still unsaved.
+  before.set(dialog, dialog.matches("[data-dirty]") || dialog.querySelector(UNSAVED) ? null : values(dialog));
 }
 
 const isDirty = (dialog) => before.has(dialog) && before.get(dialog) !== values(dialog);
@@ -63,7 +65,9 @@ function askFirst(dialog) {
   };
   const question = Object.assign(document.createElement("p"), { className: "sm medium", textContent: "Discard what you typed?" });
   const end = Object.assign(document.createElement("div"), { className: "end" });
-  end.append(button("Keep editing", "", () => { bar.remove(); dialog.querySelector("input, select, textarea")?.focus(); }), button("Discard", "btn--danger", () => leave(dialog)));
+  const from = dialog.contains(document.activeElement) && document.activeElement.matches("input, select, textarea") ? document.activeElement : null;
+  const keep = () => { bar.remove(); (from?.isConnected ? from : dialog.querySelector("input:not([type=hidden]), select, textarea"))?.focus(); };
+  end.append(button("Keep editing", "", keep), button("Discard", "btn--danger", () => leave(dialog)));
   bar.append(question, end);
   dialog.append(bar);
   end.firstElementChild.focus();
@@ -79,7 +83,18 @@ document.addEventListener("click", (event) => {
   const dialog = closer?.closest("dialog");
   if (dialog?.matches(":modal")) { event.preventDefault(); tryToLeave(dialog); }
 });
-document.addEventListener("cancel", (event) => {           // Esc
+/* Esc. Taken as a key, because a browser lets a dialog refuse only the first of two cancels; to the question it says *Keep editing*. */
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.isComposing || event.defaultPrevented || document.querySelector(":popover-open")) return;
+  if (event.target.matches?.("input[type=search]") && event.target.value) return;      // empties the search
+  const dialog = event.target.closest?.("dialog:modal") ?? [...document.querySelectorAll("dialog:modal")].at(-1);
+  if (!dialog) return;
+  event.preventDefault();
+  if (event.repeat) return;
+  const question = dialog.querySelector("[data-ask] button");
+  if (question) question.click(); else tryToLeave(dialog);
+});
+document.addEventListener("cancel", (event) => {           // another way to close, such as a phone's Back
   if (!event.target.matches?.("dialog:modal")) return;
   event.preventDefault();
   tryToLeave(event.target);

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -123,16 +124,16 @@ def test_a_retired_model_cannot_be_connected(alice: Client) -> None:
 def test_connect_leads_to_the_wizard_with_the_model_chosen(alice: Client) -> None:
     some()
     found = page(alice)
-    easy = reverse("onboarding:easy_credentials", args=["harbor", "anthropic"])
-    assert found.link("Connect Claude Opus 5.5 of Anthropic") == f"{easy}?model=claude-opus-5-5"
+    easy, away = reverse("onboarding:easy_credentials", args=["harbor", "anthropic"]), "away=%2Fw%2Fharbor%2Fmodels%2Fsupported%2F"
+    assert found.link("Connect Claude Opus 5.5 of Anthropic") == f"{easy}?model=claude-opus-5-5&{away}"
     bedrock = reverse("onboarding:bedrock_new", args=["harbor"])
     assert found.link("Connect Claude Opus 5.5 (EU) of Amazon Bedrock") == f"{bedrock}?model=eu.anthropic.claude-opus-5-5"
-    assert found.link("Add a model") == reverse("onboarding:add_model", args=["harbor"])
+    assert found.link("Add a model") == reverse("onboarding:add_model", args=["harbor"]) + f"?{away}"
     for row in found.rows:
         (connect,) = row.all("a")
         response = alice.get(connect["href"])
         assert response.status_code == 200
-        assert connect["href"].partition("?model=")[2] in response.content.decode()
+        assert parse_qs(urlsplit(connect["href"]).query)["model"][0] in response.content.decode()
 
 
 @pytest.mark.parametrize("role", ["rita", "vic"])

@@ -44,7 +44,7 @@ def test_find_a_model(browser: Browser, filled: Site) -> None:
         expect(rows.first).to_contain_text("200K")
         expect(page.locator("#live")).to_have_text("1 model found")
         connect = rows.first.get_by_role("link", name="Connect Claude Haiku 4.5 of Anthropic")
-        expect(connect).to_have_attribute("href", re.compile(r"model=claude-haiku-4-5$"))
+        expect(connect).to_have_attribute("href", re.compile(r"model=claude-haiku-4-5&away="))
         journey.check("supported models, one found")
 
         page.get_by_role("searchbox").fill("no such model")

@@ -129,11 +129,11 @@ def test_save_anyway_takes_the_key_that_was_typed_last(wizard: Wizard, allowed: 
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("503", "could not say whether the key works. The provider failed to answer (HTTP 503)"),
-        ("429", "could not say whether the key works. The provider is limiting requests (HTTP 429)"),
-        ("404", "could not say whether the key works. The provider has nothing at this address (HTTP 404)"),
-        ("hangup", "could not say whether the key works"),
-        ("html", "could not say whether the key works. The response is not usable JSON"),
+        ("503", "could not be checked: The provider failed to answer (HTTP 503)"),
+        ("429", "could not be checked: The provider is limiting requests (HTTP 429)"),
+        ("404", "could not be checked: The provider has nothing at this address (HTTP 404)"),
+        ("hangup", "could not be checked"),
+        ("html", "could not be checked: The response is not usable JSON"),
         ("redirect", "Redirects are not followed"),
     ],
 )
@@ -165,10 +165,51 @@ def test_a_model_that_is_not_listed(wizard: Wizard, allowed: RunningProvider) ->
     assert Connection.objects.get().state == "off"
 
 
-def test_an_azure_deployment_that_is_not_there(wizard: Wizard, allowed: RunningProvider) -> None:
-    last_step(wizard, AZURE, allowed.url).fill(p_deployment="no-such-deployment").press("confirm")
+@pytest.mark.parametrize("deployment", ["no-such-deployment", "gpt-40"])
+def test_an_azure_deployment_that_is_not_there(wizard: Wizard, allowed: RunningProvider, deployment: str) -> None:
+    """Said at its field, which the focus goes to."""
+    last_step(wizard, AZURE, allowed.url).fill(p_deployment=deployment).press("confirm")
     assert "The API deployment for this resource does not exist" in wizard.text
-    assert wizard.fields["p-deployment"] == "no-such-deployment"
+    assert 'id="id_p-deployment_error"' in wizard.html
+    assert wizard.fields["p-deployment"] == deployment
+
+
+@pytest.mark.parametrize("fault", ["404", "redirect"])
+def test_an_address_that_is_not_the_providers(plain: Wizard, allowed: RunningProvider, fault: str) -> None:
+    """Said at the base URL, which is opened; saved anyway all the same."""
+    last_step(plain, OPENAI, f"{allowed.url}/fault/{fault}").press("confirm")
+    assert 'id="id_base_url_error"' in plain.html
+    assert "<details open>" in plain.html
+    assert plain.press("save-anyway").location == LIST
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "says"),
+    [
+        ("p_api_version", "2024", "An API version is a date"),
+        ("p_api_version", "2024-10-21-preview2", "An API version is a date"),
+        ("p_resource", "harbor claims", "A resource name has no blanks"),
+        ("p_deployment", "gpt 4o", "A deployment ID has no blanks"),
+        ("p_deployment", "models/gpt-4o", "A deployment ID has no blanks and no slashes"),
+    ],
+)
+def test_azure_fields_that_cannot_be_right(plain: Wizard, allowed: RunningProvider, field: str, typed: str, says: str) -> None:
+    plain.open("models/new/easy/azure/credentials/?model=gpt-4o")
+    plain.fill(name="x", key="az-key", p_resource="harbor").fill(**{field: typed}).press("confirm")
+    assert plain.status == 422
+    assert says in plain.text
+    assert allowed.recorded == []
+
+
+def test_azure_fields_of_another_connection(plain: Wizard, allowed: RunningProvider) -> None:
+    """The same is asked of a connection that is added to the model."""
+    last_step(plain, AZURE, allowed.url).press("confirm")
+    fields = {"name": "batch", "secret-api-key": AZURE.keys.second, "p-deployment": "gpt 4o", "p-api_version": "2024"}
+    answer = plain.client.post(reverse("connections:add_connection", args=["harbor", ExternalModel.objects.get().pk]), fields)
+    assert answer.status_code == 422
+    assert "A deployment ID has no blanks" in answer.content.decode()
+    assert "An API version is a date" in answer.content.decode()
+    assert Connection.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -296,6 +337,35 @@ def test_the_list_says_what_is_here(plain: Wizard, allowed: RunningProvider) -> 
     assert "already here" not in plain.text
 
 
+def test_a_model_that_is_here_at_another_base_url_is_offered(plain: Wizard, allowed: RunningProvider) -> None:
+    """Step 3 says *Already added*; step 4 then begins with that model's base URL, and says so."""
+    last_step(plain, OPENAI, allowed.url).press("confirm")
+    plain.open("models/new/easy/openai/credentials/?model=gpt-4o-mini")
+    assert plain.fields["base_url"] == allowed.url + OPENAI.path
+    assert "<details open>" in plain.html
+    assert "gpt-4o-mini is already here: this adds a connection to it. Its base URL is" in plain.text
+    plain.fill(name="batch", key=OPENAI.keys.second).press("confirm")
+    assert (ExternalModel.objects.count(), Connection.objects.count()) == (1, 2)
+
+
+@pytest.mark.parametrize(("changed", "error"), [({}, "key"), ({"key": OPENAI.keys.second}, "name")])
+def test_the_same_again_later_is_no_double_click(plain: Wizard, allowed: RunningProvider, changed: dict[str, str], error: str) -> None:
+    """A form that was opened anew says that the name or the key is there, and not that something was added."""
+    last_step(plain, OPENAI, allowed.url).press("confirm")
+    Connection.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    last_step(plain, OPENAI, allowed.url).fill(**changed).press("confirm")
+    assert plain.status == 422
+    assert f'id="id_{error}_error"' in plain.html
+    assert Connection.objects.count() == 1
+
+
+def test_the_same_name_and_key_for_another_deployment_is_no_double_click(plain: Wizard, allowed: RunningProvider) -> None:
+    last_step(plain, AZURE, allowed.url).press("confirm")
+    last_step(plain, AZURE, allowed.url).fill(p_deployment="claims-4o").press("confirm")
+    assert plain.status == 422
+    assert Connection.objects.get().parameters["deployment"] == "gpt-4o"
+
+
 def test_at_another_base_url_it_is_another_model(plain: Wizard, allowed: RunningProvider) -> None:
     """Numbered, because the name is taken. A slash at the end makes no other address."""
     last_step(plain, OPENAI, allowed.url).press("confirm")
@@ -351,3 +421,29 @@ def test_reviewers_and_viewers_may_not(cast: Cast, client_for: ClientFor, allowe
         assert client_for(person).get(url).status_code == status
         assert client_for(person).post(url, {"name": "x", "key": "y", "step": "confirm"}).status_code == status
     assert allowed.recorded == []
+
+
+def test_the_row_says_how_the_last_use_went(plain: Wizard, allowed: RunningProvider) -> None:
+    """Also long after the toast of *Test* is gone."""
+    last_step(plain, OPENAI, allowed.url).press("confirm")
+    connection = Connection.objects.get()
+    page = reverse("connections:connection_list", args=["harbor", connection.model_id])
+    test = reverse("inference:test_connection", args=["harbor", connection.model_id, connection.pk])
+    plain.client.post(test)
+    assert "</time>, passed</small>" in plain.client.get(page).content.decode()
+    Connection.objects.update(last_error="upstream_auth", inferencing_enabled=False)
+    assert "</time>, failed</small>" in plain.client.get(page).content.decode()
+    Connection.objects.update(last_error="", updated_at=timezone.now())
+    assert "</time></small>" in plain.client.get(page).content.decode()
+
+
+def test_where_the_key_is_and_whose_tile(plain: Wizard) -> None:
+    plain.open("models/new/easy/openai/credentials/?model=gpt-9")
+    link = '<a href="https://platform.openai.com/api-keys" target="_blank" rel="noopener">platform.openai.com/api-keys</a>.'
+    assert f"In the OpenAI platform under API keys: {link}" in plain.html
+    assert '<span class="tile tile--h1" aria-hidden="true">Oa</span>' in plain.html
+
+
+def test_a_resource_name_that_is_not_used(plain: Wizard, allowed: RunningProvider) -> None:
+    last_step(plain, AZURE, allowed.url, key=WRONG).press("confirm")
+    assert "Not used: the base URL under Advanced has no {resource} in it." in plain.text

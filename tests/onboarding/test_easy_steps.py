@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
@@ -86,6 +87,39 @@ def test_back_loses_nothing(wizard: Wizard) -> None:
     assert kept == {"name": "claims-prod", "p-resource": "harbor", "p-deployment": "mine", "base_url": "https://proxy.example"}
     assert wizard.fields["key"] == ""
     assert "az-typed-but-not-kept" not in wizard.seen
+
+
+def test_the_search_comes_back_too(wizard: Wizard) -> None:
+    for number in range(3):
+        a_model(f"claude-{number}", f"Claude {number}", price="1")
+    wizard.open("models/new/easy/anthropic/").fill(model="claude-1", q="claude").press()
+    assert wizard.query == {"model": "claude-1", "q": "claude"}
+    wizard.press("model")
+    assert (wizard.step, wizard.fields["q"], wizard.fields["model"]) == ("model", "claude", "claude-1")
+    assert 'name="q" value="claude"' in wizard.html
+
+
+def test_cancel_leads_to_where_the_wizard_was_opened(wizard: Wizard) -> None:
+    """Carried by the address, through every step; only a page of this workspace."""
+    here = "/w/harbor/models/supported/?q=opus"
+    wizard.open(f"models/new/easy/anthropic/credentials/?{urlencode({'model': 'claude-9', 'away': here})}")
+    wizard.fill(name="typed")
+    for step in ("model", "provider", "integration"):
+        wizard.press(step)
+        assert f'href="{here}" data-close' in wizard.html
+    for other in ("https://evil.example/", "//evil.example/w/harbor/", "/w/other/models/", "javascript:alert(1)"):
+        wizard.open(f"models/new/?{urlencode({'away': other})}")
+        assert 'href="/w/harbor/models/" data-close' in wizard.html
+        assert f'href="{other}"' not in wizard.html
+
+
+def test_a_step_says_whether_anything_was_typed(wizard: Wizard) -> None:
+    """What was chosen is chosen again in a moment; what was typed is asked about before it is thrown away."""
+    for address in ("", "easy/", "easy/openai/?model=gpt-9", "easy/azure/credentials/?model=gpt-9&q=gpt&away=/w/harbor/models/supported/"):
+        assert " data-dirty" not in wizard.open(f"models/new/{address}").html, address
+    wizard.fill(name="prod").press("model")
+    assert " data-dirty" in wizard.html
+    assert " data-dirty" in wizard.press("provider").html
 
 
 def test_another_provider_gets_only_the_name(wizard: Wizard) -> None:
