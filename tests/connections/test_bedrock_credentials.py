@@ -56,7 +56,6 @@ def test_regions_are_kept_as_aws_writes_them(bob: Client, model: ExternalModel) 
         ({"role_arn": ""}, "Enter the ARN of the role"),
         ({"role_arn": "arn:aws:iam::210987654321:role/x\x00"}, "Null characters are not allowed"),
         ({"role_arn": "arn:aws:iam::210987654321:user/bob"}, "names a user, not a role"),
-        ({"role_arn": "arn:aws:iam::210987654321:role/x\x00"}, "Null characters are not allowed"),
         ({"role_arn": "arn:aws:iam::2109-8765-4321:role/x"}, "12 digits"),
         ({"role_arn": "arn:aws-cn:iam::210987654321:role/x"}, "eu-central-1 is in the partition aws, and the role in aws-cn"),
         ({"region": ""}, "Choose a region."),
