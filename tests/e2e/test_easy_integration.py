@@ -244,7 +244,8 @@ def test_by_keyboard(journey: Journey, stocked: Site) -> None:
     expect(page.locator("#model-q")).to_be_focused()
     page.keyboard.type("opus")
     expect(page.locator("#model-options")).not_to_contain_text("haiku")
-    page.keyboard.press("Enter")  # in the search: searches, and does not go on
+    with page.expect_response(re.compile(r"q=opus")):
+        page.keyboard.press("Enter")  # in the search: searches, and does not go on
     expect(page.locator("#model-q")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
