@@ -3,6 +3,7 @@
     @require(Permission.EDIT_MODELS)   inside a workspace, with that permission
     @signed_in                         anybody who is signed in, outside a workspace
     @public                            everybody
+    for_programs(scope)                an API key that has the scope; declared by apps/api/endpoint.py, which looks at the key
 
 Third-party views are wrapped with the same functions where they are routed; only whole third-party URL namespaces stand in NAMESPACES.
 """
@@ -30,6 +31,7 @@ class Kind(Enum):
     SIGNED_IN = "signed in"
     STAFF = "platform staff"
     PERMISSION = "permission"
+    SCOPE = "scope"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ class Access:
 PUBLIC = Access(Kind.PUBLIC)
 SIGNED_IN = Access(Kind.SIGNED_IN)
 STAFF = Access(Kind.STAFF)
+
+
+def for_programs(scope: str) -> Access:
+    """No session is read: the view itself has to ask for a key with the scope."""
+    return Access(Kind.SCOPE, scope)
+
 
 # URL namespaces of other people's code whose views cannot be wrapped one by one.
 NAMESPACES = {"admin": STAFF}
@@ -108,7 +116,7 @@ class AccessMiddleware(Middleware):
         access = access_of(view, match.namespaces if match else [])
         if access is None:
             raise ImproperlyConfigured(f"{match.route if match else view} declares no permission; see apps/core/access.py")
-        if access.kind is Kind.PUBLIC:
+        if access.kind in (Kind.PUBLIC, Kind.SCOPE):
             return None
         user = request.user
         if not user.is_authenticated:

@@ -27,7 +27,10 @@ def limited(application: Application) -> Application:
 
 def announced_length(scope: Mapping[str, Any]) -> int:
     """The Content-Length; 0 where there is none. The server has checked that it is a number."""
-    length = dict(scope["headers"]).get(b"content-length", b"0")
+    length = b"0"
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = value
     return int(length) if length.isdigit() and len(length) < 20 else MAX_BODY + 1
 
 
@@ -57,13 +60,13 @@ class Counted:
         await self.inner_send(message)
 
 
-async def refuse(send: Send) -> None:
-    """413, and the end of the connection: what is still on its way is not read."""
+async def refuse(send: Send, status: int = 413, said: bytes = _SAID) -> None:
+    """One sentence as plain text, and the end of the connection: what is still on its way is not read."""
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(_SAID)).encode()),
+        (b"content-length", str(len(said)).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": _SAID})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": said})

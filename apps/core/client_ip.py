@@ -5,10 +5,13 @@ from django.http import HttpRequest
 
 
 def client_ip(request: HttpRequest) -> str:
+    return address_behind(request.META.get("REMOTE_ADDR", "") or "", request.headers.get("X-Forwarded-For", ""))
+
+
+def address_behind(remote: str, forwarded_for: str) -> str:
     """X-Forwarded-For counts from the right, as many entries as there are trusted proxies: anybody can write the rest."""
-    remote = request.META.get("REMOTE_ADDR", "") or ""
     hops: int = settings.TRUSTED_PROXIES
     if hops < 1:
         return remote
-    forwarded = [entry.strip() for entry in request.headers.get("X-Forwarded-For", "").split(",") if entry.strip()]
+    forwarded = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
     return forwarded[-hops] if len(forwarded) >= hops else remote

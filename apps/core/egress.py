@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network
+from math import inf
 
 from apps.core.addresses import Address, AddressKind, kind_of
 from apps.core.endpoint import Endpoint, parse_url
@@ -102,6 +103,12 @@ def check_addresses(endpoint: Endpoint, addresses: Sequence[Address], rules: Ite
     candidates = _rules_for(endpoint, rules)
     for address in addresses:
         _check_address(endpoint, address, candidates)
+
+
+def good_until(rules: Iterable[EgressRule]) -> float:
+    """When what these rules allow now has to be asked again, in seconds since 1970: as soon as the first of them expires."""
+    now = datetime.now(UTC)
+    return min((rule.expires_at.timestamp() for rule in rules if rule.expires_at is not None and now < rule.expires_at), default=inf)
 
 
 def _check_address(endpoint: Endpoint, address: Address, candidates: Sequence[EgressRule]) -> None:

@@ -56,6 +56,14 @@ class BoundField(forms.BoundField):
         return " ".join(ids) or None
 
 
+def number_input(mode: str, **attrs: str) -> forms.TextInput:
+    """For a number. Not of the type number, from which browsers send nothing where they cannot read it: a limit with a slip would be none.
+
+    `mode` is the keyboard of phones, "numeric" or "decimal".
+    """
+    return forms.TextInput(attrs={"inputmode": mode, "autocomplete": "off"} | attrs)
+
+
 class Renderer(TemplatesSetting):
     field_template_name = "components/field.html"
     bound_field_class = BoundField

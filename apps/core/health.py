@@ -1,6 +1,7 @@
 """What a load balancer asks (spec 07 F6). Neither answer touches a session."""
 
 import threading
+from collections.abc import Callable
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
@@ -28,6 +29,20 @@ class Flag:
         return self._is_set
 
 
+_checks: dict[str, Callable[[], bool]] = {}
+_details: dict[str, Callable[[], object]] = {}
+
+
+def check(name: str, passes: Callable[[], bool]) -> None:
+    """Ask this too before a process counts as ready. It must be quick and not raise."""
+    _checks[name] = passes
+
+
+def tell(name: str, value: Callable[[], object]) -> None:
+    """Say this too, whether ready or not. It must be quick and not raise."""
+    _details[name] = value
+
+
 # Set when the process has been told to stop: no new work, while what runs may finish.
 stopping = Flag()
 
@@ -45,8 +60,11 @@ def ready(request: HttpRequest) -> HttpResponse:
     # Asked only of a database that answers.
     checks["migrations"] = checks["database"] and _migrated()
     checks["stored_secrets"] = checks["migrations"] and _stored_keys_open()
+    checks |= {name: passes() for name, passes in _checks.items()}
     ok = all(checks.values())
-    body = {"status": "ok" if ok else "unavailable", "checks": {name: "ok" if passed else "failed" for name, passed in checks.items()}}
+    said = {name: "ok" if passed else "failed" for name, passed in checks.items()}
+    details = {name: value() for name, value in _details.items()}
+    body = {"status": "ok" if ok else "unavailable", "checks": said, **details}
     return JsonResponse(body, status=200 if ok else 503, headers={"Cache-Control": "no-store"})
 
 

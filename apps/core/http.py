@@ -1,33 +1,39 @@
 """Calls out of the process: the only way (spec 07 B).
 
-`check_url` is for forms, `send` makes one call. Both parse strictly and ask the egress rules, `send` also about the resolved addresses.
-There are no redirects, no proxy from the environment, no cookies and no way around certificate checks, because httpcore, the layer below
-httpx, has none of them. Every call opens its own connection: pooling would have to be by workspace and rule version (B4).
+`check_url` is for forms, `send` makes one call. Both parse strictly and ask the egress rules, calls also about the resolved addresses.
+Whoever reads an answer as it comes, or makes the same call again and again, has it prepared once:
+
+    prepared = prepare("POST", url, headers, rules=rules, pool=str(workspace.id))
+    async with await open_prepared(prepared, body, limits=limits) as incoming:
+        async for data in incoming.chunks(): ...
+
+There are no redirects, no proxy from the environment, no cookies and no way around certificate checks: nothing here knows any of them.
 """
 
 import asyncio
 import json
-import logging
+import ssl
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import quote, quote_plus, urljoin
 
-import httpcore
 from django.conf import settings
 
 from apps.core import tls
-from apps.core.decoding import BodyReader, too_large
-from apps.core.dial import GuardedBackend, Limits, disconnected, not_http
+from apps.core.answer_failures import timed_out
+from apps.core.dial import dial
 from apps.core.dns import Resolver, system_resolver
-from apps.core.egress import EgressRule, check_url
+from apps.core.egress import EgressRule, check_addresses, check_url, good_until
 from apps.core.endpoint import Endpoint, parse_url
 from apps.core.headers import TOKEN, check_header_name, check_header_value
-from apps.core.outbound import Failure, OutboundError
-from apps.core.redaction import register
-from apps.core.secrets import Secret
+from apps.core.incoming import Exchange, Incoming
+from apps.core.outbound import Failure, Limits, OutboundError
+from apps.core.pool import Origin, Pool, current_pool, origin_of
+from apps.core.redaction import Revealed, remember
+from apps.core.secrets import Secret, revealed_together
+from apps.core.wire import Wire
 
 __all__ = [
     "EgressRule",
@@ -35,13 +41,17 @@ __all__ = [
     "Exchange",
     "Failure",
     "Filling",
+    "Incoming",
     "Limits",
     "OutboundError",
+    "Prepared",
     "Signer",
     "check_header_name",
     "check_header_value",
     "check_url",
+    "open_prepared",
     "parse_url",
+    "prepare",
     "send",
 ]
 
@@ -50,8 +60,8 @@ type HeaderList = Sequence[tuple[str, str | Secret]]
 DEFAULT_LIMITS = Limits()
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-# httpcore's debug log holds the headers of answers (spec 07 A10: logs hold neither headers nor bodies).
-logging.getLogger("httpcore").setLevel(logging.INFO)
+# A server that closes an idle connection while our request is on its way lets us know within a round trip.
+STALE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +85,122 @@ class Signer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A complete answer, whatever its status. Milliseconds count from the start of `send`; `received_bytes` includes the headers."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A call that can be made any number of times, at any time: all of it is checked, only the body is missing. Made by `prepare`.
 
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    first_byte_ms: float
-    total_ms: float
-    received_bytes: int
+    It holds the secrets of its headers as they are sent, so keep it where secrets may be kept and drop it when they change. It has no text
+    form with them, and each call registers them for redaction anew.
+    """
 
-    def header(self, name: str) -> str:
-        """All values of a header, whatever its case, joined by commas; "" where there is none."""
-        return ", ".join(value for key, value in self.headers if key.lower() == name.lower())
+    method: str
+    endpoint: Endpoint
+    rules: tuple[EgressRule, ...]
+    resolver: Resolver
+    signer: Signer | None
+    pooled: bool
+    origin: Origin = field(repr=False)
+    good_until: float  # time.time() when the first rule expires: from then on the URL is checked again at each call
+    fields: tuple[tuple[str, str | Secret], ...] = field(repr=False)
+    target: str = field(repr=False)
+    body_fillings: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+    revealed: Revealed = field(repr=False)
+    head: bytes = field(repr=False)  # up to the length; where there is a signer, it makes another for each body
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("A prepared call cannot be pickled: it holds secrets.")
+
+    def request(self, body: bytes) -> tuple[bytes, bytes]:
+        """Head and body to send, whose secrets are known to redaction from here on."""
+        remember(self.revealed)
+        for marker, written in self.body_fillings:
+            body = body.replace(marker, written)
+        if self.signer is not None:
+            return _signed_head(self, self.signer, body), body
+        if body or self.method in METHODS_WITH_BODY:
+            return b"%bContent-Length: %d\r\n\r\n" % (self.head, len(body)), body
+        return self.head + b"\r\n", b""
+
+
+def prepare(
+    method: str,
+    url: str,
+    headers: HeaderList,
+    *,
+    rules: Sequence[EgressRule],
+    resolver: Resolver = system_resolver,
+    fillings: Sequence[Filling] = (),
+    signer: Signer | None = None,
+    pool: str = "",
+) -> Prepared:
+    """Check and write down everything of a call but its body. Opens nothing; raises OutboundError url_invalid, url_not_allowed, bad_value.
+
+    `pool` names whose connections may be used again for it, a workspace's ID; "" opens one of its own for each call (spec 07 B4).
+    A call made of it later asks `rules` as they are given here, and again when one of them expires: with new rules, prepare anew.
+    """
+    endpoint = check_url(url, rules)
+    if not TOKEN.fullmatch(method):
+        raise OutboundError(Failure.BAD_VALUE, "The HTTP method is not a word.")
+    written = [(filling, _written(filling.secret.reveal(), filling.encoding)) for filling in fillings]
+    target = endpoint.target
+    for filling, text in written:
+        if filling.encoding == "percent":
+            target = target.replace(filling.marker, text)
+    fields = _fields(headers)
+    secrets = [value for _, value in fields if isinstance(value, Secret)] + [filling.secret for filling, _ in written]
+    return Prepared(
+        method=method,
+        endpoint=endpoint,
+        rules=tuple(rules),
+        resolver=resolver,
+        signer=signer,
+        pooled=bool(pool),
+        origin=origin_of(pool, endpoint.scheme, endpoint.host, endpoint.port, tuple(rules), settings.PATCHBAY_CA_FILE),
+        good_until=good_until(rules),
+        fields=fields,
+        target=target,
+        body_fillings=tuple((filling.marker.encode(), text.encode()) for filling, text in written if filling.encoding != "percent"),
+        # What a server repeats of a filling is masked in both forms; one that quotes the body inside JSON escapes it once more.
+        revealed=revealed_together(secrets, [text for _, text in written]),
+        head=_head(method, target, [("Host", endpoint.authority), *(_reveal(name, value) for name, value in fields)]),
+    )
+
+
+async def open_prepared(prepared: Prepared, body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Incoming:
+    """Make a prepared call as far as the head of its answer. Close what comes back whatever happens: `async with`.
+
+    An HTTP error status is an answer like any other; everything short of an answer raises OutboundError. Cancelling closes the connection
+    at once.
+    """
+    started = time.perf_counter()
+    if time.time() >= prepared.good_until:
+        check_url(prepared.endpoint.url, prepared.rules)
+    pool = current_pool() if prepared.pooled else None
+    loop = asyncio.get_running_loop()
+    total_by = loop.time() + limits.total
+    head, body = prepared.request(body)
+    wire = _idle_wire(prepared, pool) if pool is not None else None
+    if wire is None:
+        wire = await _connect(prepared, limits, total_by)
+    try:
+        head_only = prepared.method == "HEAD"
+        try:
+            await wire.call(head, body, limits, total_by, head_only=head_only)
+        except OutboundError as error:
+            # Only where a server can hardly have acted on it (RFC 9110, 9.2.2, and spec 07 F1): it closed a connection that had been
+            # idle, without a byte and at once. That is our own race with it, not a failure of the provider's. A fresh connection has no
+            # such race, so it is tried once.
+            if not (error.retryable and wire.calls > 1 and time.perf_counter() - started < STALE_SECONDS):
+                raise
+            wire = await _connect(prepared, limits, total_by)
+            await wire.call(head, body, limits, total_by, head_only=head_only)
+        incoming = Incoming(wire, pool, prepared.origin, limits, started)
+        if incoming.status in REDIRECTS:
+            raise _redirected(incoming, prepared.endpoint)
+    except BaseException:
+        wire.abort()
+        raise
+    return incoming
 
 
 async def send(
@@ -108,78 +220,69 @@ async def send(
     An HTTP error status is an answer like any other; everything short of a complete answer raises OutboundError. Cancelling closes the
     connection at once. `resolver` is the seam for tests: host in, addresses out.
     """
-    started = time.perf_counter()
-    endpoint = check_url(url, rules)
-    request = _build_request(method, endpoint, headers, body, fillings, signer)
-    backend = GuardedBackend(endpoint, rules, limits, resolver)
+    prepared = prepare(method, url, headers, rules=rules, resolver=resolver, fillings=fillings, signer=signer)
+    async with await open_prepared(prepared, body, limits=limits) as incoming:
+        return await incoming.exchange()
+
+
+def _idle_wire(prepared: Prepared, pool: Pool) -> Wire | None:
+    """A connection that waits for this, and whose address the rules still allow: one of them may have expired since it was opened."""
+    wire = pool.take(prepared.origin)
+    if wire is None or wire.address is None or time.time() < wire.checked_until:
+        return wire
     try:
-        async with asyncio.timeout(limits.total):
-            status, answer_headers, answer_body = await _exchange(request, endpoint, backend)
-    except TimeoutError:
-        raise _timed_out(limits) from None
-    ended = time.perf_counter()
-    return Exchange(
-        status=status,
-        headers=answer_headers,
-        body=answer_body,
-        first_byte_ms=((backend.meter.first_byte_at or ended) - started) * 1000,
-        total_ms=(ended - started) * 1000,
-        received_bytes=backend.meter.received,
-    )
+        check_addresses(prepared.endpoint, [wire.address], prepared.rules)
+    except OutboundError:
+        wire.abort()
+        return None  # a fresh one goes where its name leads now, or says why not
+    return wire
 
 
-async def _exchange(
-    request: httpcore.Request, endpoint: Endpoint, backend: GuardedBackend
-) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-    context = tls.client_context(settings.PATCHBAY_CA_FILE) if endpoint.scheme == "https" else None
-    connection = httpcore.AsyncHTTPConnection(origin=request.url.origin, ssl_context=context, network_backend=backend)
-    async with aclosing(connection):
-        try:
-            response = await connection.handle_async_request(request)
-            backend.meter.in_headers = False
-            headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
-            _refuse_redirect(response.status, headers, endpoint)
-            return response.status, headers, await _read_body(response, headers, backend.limits)
-        except (httpcore.ProtocolError, httpcore.NetworkError):
-            raise (disconnected if backend.meter.ended else not_http)(backend.meter) from None
+async def _connect(prepared: Prepared, limits: Limits, total_by: float) -> Wire:
+    endpoint = prepared.endpoint
+    wire = Wire(endpoint.host, limits, head_only=prepared.method == "HEAD")
+    try:
+        async with asyncio.timeout_at(total_by):
+            wire.address = await dial(
+                endpoint, wire, rules=prepared.rules, limits=limits, resolver=prepared.resolver, context=_tls_context(endpoint)
+            )
+    except BaseException as error:
+        wire.abort()
+        if isinstance(error, TimeoutError):
+            raise timed_out(limits) from None
+        raise
+    wire.checked_until = good_until(prepared.rules)
+    return wire
 
 
-def _build_request(
-    method: str, endpoint: Endpoint, headers: HeaderList, body: bytes, fillings: Sequence[Filling], signer: Signer | None
-) -> httpcore.Request:
-    """The request from the parsed parts, so that the wire says what was checked. Raises OutboundError(bad_value)."""
-    if not TOKEN.fullmatch(method):
-        raise OutboundError(Failure.BAD_VALUE, "The HTTP method is not a word.")
-    target = _fill(endpoint.target, [filling for filling in fillings if filling.encoding == "percent"])
-    body = _fill(body.decode("latin-1"), [filling for filling in fillings if filling.encoding != "percent"]).encode("latin-1")
-    framing: list[tuple[str, str]] = [("Host", endpoint.authority)]
-    chosen = [_reveal(name, value) for name, value in headers if name.lower() != "accept-encoding"]
+def _tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    return tls.client_context(settings.PATCHBAY_CA_FILE) if endpoint.scheme == "https" else None
+
+
+def _fields(headers: HeaderList) -> tuple[tuple[str, str | Secret], ...]:
+    """All headers between Host and the length, in their order."""
+    chosen = [(name, value) for name, value in headers if name.lower() != "accept-encoding"]
     if not any(name.lower() == "user-agent" for name, _ in chosen):
         chosen.append(("User-Agent", "Patchbay"))
-    chosen.append(("Accept-Encoding", "gzip"))  # nothing else can be decoded under the cap
-    if body or method in METHODS_WITH_BODY:
-        chosen.append(("Content-Length", str(len(body))))
-    ready = framing + chosen
-    if signer is not None:
-        ready = signer.sign(method, f"{endpoint.scheme}://{endpoint.authority}{target}", ready, body)
-        for name, value in ready:
-            _check(name, value, ours=("host", "content-length"))
-    return httpcore.Request(
-        method,
-        httpcore.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=target),
-        headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in ready],
-        content=body,
-    )
+    # Nothing but gzip can be decoded under the cap.
+    return (*chosen, ("Accept-Encoding", "gzip"))
 
 
-def _fill(text: str, fillings: Sequence[Filling]) -> str:
-    """Put each secret in the place of its marker. What a server repeats of it is masked: both forms are registered for redaction."""
-    for filling in fillings:
-        if filling.marker in text:
-            written = _written(filling.secret.reveal(), filling.encoding)
-            register(written)  # a server that quotes the body inside JSON escapes it once more
-            text = text.replace(filling.marker, written)
-    return text
+def _head(method: str, target: str, fields: Sequence[tuple[str, str]]) -> bytes:
+    """The request line and header lines, from the parsed parts, so that the wire says what was checked."""
+    return "".join([f"{method} {target} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in fields)]).encode("ascii")
+
+
+def _signed_head(prepared: Prepared, signer: Signer, body: bytes) -> bytes:
+    endpoint = prepared.endpoint
+    fields = [("Host", endpoint.authority), *(_reveal(name, value) for name, value in prepared.fields)]
+    if body or prepared.method in METHODS_WITH_BODY:
+        fields.append(("Content-Length", str(len(body))))
+    url = f"{endpoint.scheme}://{endpoint.authority}{prepared.target}"
+    ready = signer.sign(prepared.method, url, fields, body)
+    for name, value in ready:
+        _check(name, value, ours=("host", "content-length"))
+    return _head(prepared.method, prepared.target, ready) + b"\r\n"
 
 
 def _written(value: str, encoding: str) -> str:
@@ -205,14 +308,12 @@ def _check(name: str, value: str, *, ours: Sequence[str] = ()) -> None:
         raise OutboundError(Failure.BAD_VALUE, f"The header {name[:64]!r} cannot be sent. {error}") from None
 
 
-def _refuse_redirect(status: int, headers: tuple[tuple[str, str], ...], endpoint: Endpoint) -> None:
+def _redirected(incoming: Incoming, endpoint: Endpoint) -> OutboundError:
     """Redirects are not followed (B5): the call would go, with its keys, where nobody checked."""
-    if status not in REDIRECTS:
-        return
-    location = next((value for name, value in headers if name.lower() == "location"), "")
-    raise OutboundError(
+    location = next((value for name, value in incoming.headers if name.lower() == "location"), "")
+    return OutboundError(
         Failure.REDIRECT,
-        f"The server answered {status} and points to {_redirect_host(location, endpoint)}. Redirects are not followed.",
+        f"The server answered {incoming.status} and points to {_redirect_host(location, endpoint)}. Redirects are not followed.",
         "Put the final address into the URL.",
     )
 
@@ -224,24 +325,3 @@ def _redirect_host(location: str, endpoint: Endpoint) -> str:
     except (OutboundError, ValueError):
         return "another address"
     return "another path on the same host" if target.host == endpoint.host else target.host
-
-
-async def _read_body(response: httpcore.Response, headers: tuple[tuple[str, str], ...], limits: Limits) -> bytes:
-    fields = {name.lower(): value for name, value in headers}
-    encodings = ", ".join(value for name, value in headers if name.lower() == "content-encoding")
-    reader = BodyReader(encodings, limits.body_bytes)
-    if int(fields.get("content-length", "0")) > limits.body_bytes:
-        raise too_large(limits.body_bytes)
-    async with aclosing(response):
-        async for data in response.aiter_stream():
-            for _ in reader.feed(data):
-                await asyncio.sleep(0)  # other calls get their turn while a large answer is decompressed
-    return reader.finish()
-
-
-def _timed_out(limits: Limits) -> OutboundError:
-    return OutboundError(
-        Failure.TIMEOUT,
-        f"The call did not finish within {limits.total:g} seconds.",
-        "Raise the connection's time limit, or ask the model for less.",
-    )

@@ -1,5 +1,6 @@
 """What happens around the life of a server process."""
 
+import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +14,29 @@ from django.db import DatabaseError
 from apps.core import health
 from apps.core.datakeys import check_stored_keys
 
+_log = logging.getLogger(__name__)
+_at_start: list[Callable[[], None]] = []
+_at_stop: list[Callable[[], None]] = []
+
+
+def at_start(work: Callable[[], None]) -> None:
+    """Call `work` when a server process starts, in a thread; the process serves once it has returned."""
+    _at_start.append(work)
+
+
+def at_stop(work: Callable[[], None]) -> None:
+    """Call `work` when the last request is finished, in a thread; it has to end within seconds."""
+    _at_stop.append(work)
+
+
+def call_all(works: list[Callable[[], None]]) -> None:
+    """One that fails stops neither the others nor the process."""
+    for work in works:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - work of other apps, of which nothing is known here
+            _log.exception("start or stop of a server process: one step failed")
+
 
 async def run(receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[Mapping[str, Any]], Awaitable[None]]) -> None:
     """The ASGI lifespan protocol."""
@@ -23,9 +47,11 @@ async def run(receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[
                 await send({"type": "lifespan.startup.failed", "message": problem})
                 return
             announce_stop_on(signal.SIGTERM)
+            await sync_to_async(call_all)(_at_start)
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             health.stopping.set()
+            await sync_to_async(call_all)(_at_stop)
             await send({"type": "lifespan.shutdown.complete"})
             return
 

@@ -1,6 +1,7 @@
 """Rate limits on what makes calls out for a person: tests, key checks, registrations (spec 07 D10). Counted in the cache, so that all
 processes count together through `CACHE_URL`."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -14,10 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from apps.core.htmx import is_fragment_request, toast, toasts_out_of_band
+from apps.core.shared_cache import failures
 
 WINDOW = 60  # seconds
 PER_PERSON = 60  # calls out in a window
 PER_WORKSPACE = 240
+
+_log = logging.getLogger(__name__)
+_away = False
 
 
 def limit_calls_out[V: Callable[..., Any]](view: V) -> V:
@@ -47,13 +52,45 @@ def refuse(request: HttpRequest) -> HttpResponse | None:
 
 
 def has_room(name: str, most: int, window: int) -> bool:
-    """Count one more in this window. A cache that forgets begins anew, which only ever lets more through."""
-    key = f"calls-out:{name}:{window}"
-    cache.add(key, 0, timeout=2 * WINDOW)
+    """Count one more in this window."""
+    return count_one(f"calls-out:{name}:{window}", seconds=2 * WINDOW) <= most
+
+
+def count_one(key: str, *, seconds: int) -> int:
+    """Add one to a count of all processes and give it. 0 while the cache is away; one that forgets begins anew. Both let more through."""
     try:
-        return cache.incr(key) <= most
+        cache.add(key, 0, timeout=seconds)
+        total: int = cache.incr(key)
     except ValueError:  # dropped in between
-        return True
+        return 0
+    except failures() as error:
+        _say_away(error)
+        return 0
+    _say_back()
+    return total
+
+
+def read_count(key: str) -> int:
+    """What count_one() came to; 0 while the cache is away."""
+    try:
+        total: int = cache.get(key, 0)
+    except failures() as error:
+        _say_away(error)
+        return 0
+    return total
+
+
+def _say_away(error: Exception) -> None:
+    """Once, until it is back."""
+    global _away
+    if not _away:
+        _away = True
+        _log.warning("the shared cache is away, tries and calls out are not counted: %s", type(error).__name__)
+
+
+def _say_back() -> None:
+    global _away
+    _away = False
 
 
 def too_many(request: HttpRequest, seconds: int) -> HttpResponse:

@@ -1,6 +1,19 @@
-"""The one error of calls out, and the codes that tell every way to fail apart."""
+"""What one call out may take, its one error, and the codes that tell every way to fail apart."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call may take. Times in seconds, sizes in bytes; `body_bytes` counts before and after decompression."""
+
+    connect: float = 5.0  # look-up, TCP and TLS together
+    first_byte: float = 60.0  # from the open connection to the first byte of the answer
+    between: float = 60.0  # without a byte in the middle of a body, while somebody waits for it
+    total: float = 300.0
+    header_bytes: int = 64 * 1024
+    body_bytes: int = 32 * 1024 * 1024
 
 
 class Failure(StrEnum):

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,13 +34,24 @@ class Page[T]:
         return bool(self.previous)
 
 
+def first_rows[M: Model](rows: QuerySet[M], count: int) -> list[M]:
+    return list(rows[:count])
+
+
 def paginate[M: Model](
-    request: HttpRequest, queryset: QuerySet[M], ordering: Sequence[str], *, descending: bool = False, size: int = PAGE_SIZE
+    request: HttpRequest,
+    queryset: QuerySet[M],
+    ordering: Sequence[str],
+    *,
+    descending: bool = False,
+    size: int = PAGE_SIZE,
+    read: Callable[[QuerySet[M], int], list[M]] = first_rows,
 ) -> Page[M]:
     """The page that ``?after=`` or ``?before=`` asks for; the first one for a cursor that is not ours.
 
     ``ordering`` names fields or annotations, "-" for descending, and ``descending`` turns all of them round. None of them may be NULL,
-    and the last must be unique among the rows (a primary key).
+    and the last must be unique among the rows (a primary key). ``read`` fetches so many of the rows that are in order and begin after the
+    cursor; it may filter them further.
     """
     ordering = [_flip(name) for name in ordering] if descending else ordering
     backwards = "before" in request.GET
@@ -51,7 +62,7 @@ def paginate[M: Model](
     rows = queryset.order_by(*order)
     if cursor is not None:
         rows = rows.filter(_beyond(order, cursor))
-    found = list(rows[: size + 1])
+    found = read(rows, size + 1)
     more, page = len(found) > size, found[:size]
     if backwards:
         page.reverse()

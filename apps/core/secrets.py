@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, SupportsIndex
 from urllib.parse import quote_plus
@@ -21,7 +21,7 @@ from apps.core import redaction
 from apps.core.datakeys import PLATFORM, OpenKey, data_keys
 from apps.core.keyring import NONCE_BYTES, UnwrapError, associated_data, check_keys, decode, encode
 from apps.core.models import DataKey
-from apps.core.redaction import call_secrets, redact
+from apps.core.redaction import call_secrets, redact, redact_answer, redacts_answers
 
 __all__ = [
     "PLATFORM",
@@ -33,7 +33,10 @@ __all__ = [
     "fingerprint",
     "hint",
     "redact",
+    "redact_answer",
+    "redacts_answers",
     "register_sealed",
+    "revealed_together",
     "seal",
     "unseal",
 ]
@@ -48,16 +51,18 @@ HINT_PREFIX = 5
 class Secret:
     """A value that only the outbound HTTP module can read. It has no text form, so that no log, page or file can hold it by accident."""
 
-    __slots__ = ("_core", "_text")
+    __slots__ = ("_core", "_revealed", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._core: tuple[str, ...] = (text,)  # every form that redaction has to know
+        self._revealed: redaction.Revealed | None = None  # of these forms, made at the first reveal()
 
     def reveal(self) -> str:
         """The value, registered for redaction in this call. Called in apps/core/http.py only; a test walks the code."""
-        for form in self._core:
-            redaction.register(form)
+        if self._revealed is None:
+            self._revealed = redaction.Revealed(self._core)
+        redaction.remember(self._revealed)
         return self._text
 
     def with_prefix(self, prefix: str) -> "Secret":
@@ -110,6 +115,11 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> "Secret":
         return self
+
+
+def revealed_together(secrets: Iterable[Secret], written: Iterable[str] = ()) -> redaction.Revealed:
+    """What redaction has to know where these secrets are sent again and again, in one piece. `written`: other forms they are sent in."""
+    return redaction.Revealed([*(form for secret in secrets for form in secret._core), *written])
 
 
 @dataclass(frozen=True, slots=True)

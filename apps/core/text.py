@@ -1,9 +1,11 @@
 """Text of users and models, made safe to look at."""
 
 import re
-import unicodedata
 
-_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control characters but line feeds and tabs, marks of direction, and what has no width.
+_HIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 # Only mask characters, or a hint such as "sk-…MQAA" or "sk***************MQAA".
 _MASK = re.compile(r".{0,8}(?:[•●∙…]+|\*{3,}).{0,4}")
@@ -11,11 +13,12 @@ _MASK = re.compile(r".{0,8}(?:[•●∙…]+|\*{3,}).{0,4}")
 
 def visible(text: str) -> str:
     """Control and direction characters as ``<U+202E>`` (spec 07 C6), so that a name cannot read as another. Line feeds and tabs stay."""
-    return "".join(f"<U+{ord(char):04X}>" if _is_hidden(char) else char for char in text)
+    return _HIDDEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
 
 
-def _is_hidden(char: str) -> bool:
-    return char in _DIRECTION or (unicodedata.category(char) == "Cc" and char not in "\n\t") or char in "\u200b\u2060\ufeff"
+def is_storable(text: str) -> bool:
+    """Whether a database takes it: PostgreSQL refuses NUL and half of a surrogate pair, even in what is only compared with."""
+    return _UNSTORABLE.search(text) is None
 
 
 def monogram(name: str) -> str:

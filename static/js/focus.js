@@ -5,11 +5,14 @@ import { each } from "./each.js";
 const openers = new WeakMap();                   // dialog -> the place it was opened from
 let last = null;                                 // where the focus was when the last request of htmx set out
 
+/* What takes over from a control that goes away with what it did (Stop). */
+const successor = ({ dataset }) => (dataset.successor ? { selector: dataset.successor } : null);
+
 function place(element) {
   if (!element || element === document.body) return null;
   const menu = element.closest(".menu[popover]"), dialog = element.closest("dialog");
   const selector = menu ? `[popovertarget="${CSS.escape(menu.id)}"]` : element.id && `#${CSS.escape(element.id)}`;
-  return { element: menu ? null : element, selector, back: dialog && openers.get(dialog) };
+  return { element: menu ? null : element, selector, back: successor(element) ?? (dialog && openers.get(dialog)) };
 }
 
 function go(to) {
@@ -35,6 +38,9 @@ export function giveBack(dialog) {
 
 document.addEventListener("htmx:confirm", () => { last = place(document.activeElement) ?? last; });
 document.addEventListener("htmx:afterSettle", () => { if (isLost() && last) go(last); });
+
+/* After a swap: what is new, what is beside the thing that was removed, or what is wrong. */
+document.addEventListener("htmx:load", ({ detail }) => { if (detail.elt.dataset?.focus) detail.elt.querySelector(detail.elt.dataset.focus)?.focus(); });
 
 /* What a page was opened for begins at its first field, or at the first that is wrong. Not by autofocus, which an address with a "#" switches off. */
 const FIRST = ['[aria-invalid="true"]', "form :is(input:not([type=hidden], [readonly]), select, textarea)"];

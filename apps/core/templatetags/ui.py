@@ -15,6 +15,7 @@ from zlib import crc32
 
 from django import template
 from django.template import Context
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -24,7 +25,13 @@ from apps.core.text import visible as visible_text
 
 register = template.Library()
 
-SHAPES = {"day": "{day}", "minute": "{day}, {local:%H:%M}", "second": "{day}, {local:%H:%M:%S}", "clock": "{local:%H:%M:%S}"}
+SHAPES = {
+    "day": "{day}",
+    "minute": "{day}, {local:%H:%M}",
+    "second": "{day}, {local:%H:%M:%S}",
+    "row": "{short}, {local:%H:%M:%S}",
+    "clock": "{local:%H:%M:%S}",
+}
 HUES = 6  # .tile--h1 to .tile--h6 in components.css
 MARK = (
     '<svg class="brand__mark" viewBox="0 0 26 26" aria-hidden="true"><rect width="26" height="26" rx="6.5" fill="#1f1d1a"/>'
@@ -75,7 +82,8 @@ def _time_element(context: Context, value: datetime | None, shown: str) -> SafeS
     if value is None:
         return mark_safe('<span class="faint">never</span>')
     local = value.astimezone(_zone(context))
-    text = SHAPES[shown].format(day=_day(local), local=local)
+    this_year = local.year == timezone.now().astimezone(local.tzinfo).year
+    text = SHAPES[shown].format(day=_day(local), short=f"{local.day} {local:%b}" if this_year else _day(local), local=local)
     return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), _exact(local), text)
 
 
@@ -87,7 +95,8 @@ def date(context: Context, value: datetime | None) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, value: datetime | None, shown: str = "minute") -> SafeString:
-    """As "18 Nov 2026, 14:20"; ``shown`` may be minute, second, or clock (14:20:05)."""
+    """As "18 Nov 2026, 14:20"; ``shown`` may be minute, second, clock (14:20:05), or row: to the second, without a year that goes without
+    saying."""
     return _time_element(context, value, shown)
 
 
