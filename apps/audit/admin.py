@@ -1,52 +1,12 @@
 """The log for platform staff: to look at, never to change (spec 06, spec 07 D7)."""
 
 import json
-from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.functional import cached_property
 
 from apps.audit.models import AuditCheckpoint, AuditEvent
+from apps.core.read_only_admin import ReadOnlyAdmin
 from apps.core.text import visible
-
-if TYPE_CHECKING:  # generic for the type checker only
-    type Row = AuditEvent | AuditCheckpoint
-    BaseAdmin = admin.ModelAdmin[Row]
-    BasePaginator = Paginator[Row]
-else:
-    BaseAdmin, BasePaginator = admin.ModelAdmin, Paginator
-
-MAX_LISTED = 10_000
-
-
-class CappedPaginator(BasePaginator):
-    """Counts and shows the newest rows only: at ten million events an exact count costs more than the page. Filters reach the others."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        return rows[:MAX_LISTED].count() if isinstance(rows, QuerySet) else min(len(rows), MAX_LISTED)
-
-
-class ReadOnlyAdmin(BaseAdmin):
-    """A list and a detail page without a way to change anything."""
-
-    actions = None
-    ordering = ["-pk"]
-    paginator = CappedPaginator
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: "Row | None" = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: "Row | None" = None) -> bool:
-        return False
 
 
 @admin.register(AuditEvent)

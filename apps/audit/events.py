@@ -58,6 +58,7 @@ class Event(StrEnum):
     MODEL_TESTED = "model.tested", Category.MODELS, "Model tested"
 
     CONNECTION_ADDED = "connection.added", Category.CONNECTIONS, "Connection added"
+    CONNECTION_UPDATED = "connection.updated", Category.CONNECTIONS, "Connection updated"
     CONNECTION_CREDENTIALS_REPLACED = "connection.credentials_replaced", Category.CONNECTIONS, "Connection's credentials replaced"
     CONNECTION_ROTATED = "connection.rotated", Category.CONNECTIONS, "Connection rotated"
     CONNECTION_INFERENCING_SWITCHED = "connection.inferencing_switched", Category.CONNECTIONS, "Connection's inferencing switched"
@@ -79,6 +80,7 @@ class Event(StrEnum):
     API_APP_UPDATED = "api_app.updated", Category.API_APPS, "API app updated"
     API_APP_DELETED = "api_app.deleted", Category.API_APPS, "API app deleted"
     API_KEY_CREATED = "api_app.key_created", Category.API_APPS, "API key created"
+    API_KEY_UPDATED = "api_app.key_updated", Category.API_APPS, "API key updated"
     API_KEY_REVOKED = "api_app.key_revoked", Category.API_APPS, "API key revoked"
 
     BEDROCK_ROLE_REQUESTED = "bedrock_role.registration_requested", Category.BEDROCK_ROLES, "Bedrock role registration requested"
@@ -88,6 +90,7 @@ class Event(StrEnum):
     PROMPT_CREATED = "prompt.created", Category.PROMPTS, "Prompt created"
     PROMPT_VERSION_SAVED = "prompt.version_saved", Category.PROMPTS, "Prompt version saved"
     PROMPT_RESTORED = "prompt.restored", Category.PROMPTS, "Prompt restored"
+    PROMPT_RENAMED = "prompt.renamed", Category.PROMPTS, "Prompt renamed"
     PROMPT_DELETED = "prompt.deleted", Category.PROMPTS, "Prompt deleted"
 
     BUDGET_SET = "budget.set", Category.BUDGETS, "Budget set"
@@ -99,6 +102,7 @@ class Event(StrEnum):
     WORKSPACE_SETTINGS_CHANGED = "workspace.settings_changed", Category.WORKSPACE, "Workspace settings changed"
     WORKSPACE_EXPORTED = "workspace.exported", Category.WORKSPACE, "Workspace exported"
     WORKSPACE_IMPORTED = "workspace.imported", Category.WORKSPACE, "Workspace imported"
+    TRACES_EXPORTED = "workspace.traces_exported", Category.WORKSPACE, "Traces exported"
 
     AUDIT_READ = "audit.read", Category.AUDIT, "Audit log read"
     AUDIT_EXPORTED = "audit.exported", Category.AUDIT, "Audit log exported"

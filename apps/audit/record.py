@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 
+from apps.audit import watch
 from apps.audit.chain import PLATFORM, event_hash, timestamp
 from apps.audit.changes import describe_changes, text
 from apps.audit.checkpoints import CHECKPOINT_EVERY, sign_checkpoint
-from apps.audit.events import Event, known_event
+from apps.audit.events import Category, Event, known_event
 from apps.audit.models import AuditEvent, ChainHead, Outcome
 
 __all__ = ["SYSTEM", "Actor", "Event", "Outcome", "Target", "chain_of", "hold_chain", "record", "workspace_of"]
@@ -108,6 +110,8 @@ def record(
     ChainHead.objects.filter(pk=head.pk).update(sequence=entry.sequence, hash=entry.hash)
     if entry.sequence % CHECKPOINT_EVERY == 0:
         sign_checkpoint(entry.chain, entry.sequence, entry.hash)
+    if known.category is not Category.SIGN_IN:
+        transaction.on_commit(partial(watch.announce_own, entry.chain, entry.sequence))  # other processes see it for themselves (watch.py)
     return entry
 
 
