@@ -13,9 +13,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.accounts import actions
+from apps.accounts.api_apps import ApiApp, ApiKey
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.permissions import Role
 from apps.accounts.requests import actor_of
+from apps.core.read_only_admin import ReadOnlyAdmin
+from apps.core.text import visible
 
 # Authenticators hold secrets; the other two are not used.
 for unused in (Authenticator, EmailAddress, Group):
@@ -143,3 +146,42 @@ class MembershipAdmin(BaseMembershipAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for membership in queryset:
             self.delete_model(request, membership)
+
+
+@admin.register(ApiApp)
+class ApiAppAdmin(ReadOnlyAdmin):
+    list_display = ["app_name", "workspace", "scopes", "created_by_name", "created_at"]
+    list_select_related = ["workspace"]
+    search_fields = ["name", "workspace__name", "workspace__slug"]
+    ordering = ["-created_at"]
+    fields = ["app_name", "workspace", "scopes", "created_by_name", "created_at", "updated_at"]
+
+    @admin.display(description="Name")
+    def app_name(self, app: ApiApp) -> str:
+        return visible(app.name)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Neither the key nor its hash (spec 07 A11, D7). The ID is public: it stands in the key before the secret."""
+
+    list_display = ["key_name", "app_name", "workspace", "id", "created_by_name", "created_at", "expires_at", "revoked_at", "last_used_at"]
+    list_select_related = ["app__workspace"]
+    search_fields = ["id", "name", "app__name", "app__workspace__slug"]
+    ordering = ["-created_at"]
+    fields = [
+        "key_name", "app_name", "workspace", "id", "created_by_name", "created_at", "expires_at", "revoked_at", "last_used_at",
+        "requests_per_minute", "tokens_per_minute",
+    ]  # fmt: skip
+
+    @admin.display(description="Name")
+    def key_name(self, key: ApiKey) -> str:
+        return visible(key.name)
+
+    @admin.display(description="API app")
+    def app_name(self, key: ApiKey) -> str:
+        return visible(key.app.name)
+
+    @admin.display(description="Workspace")
+    def workspace(self, key: ApiKey) -> str:
+        return visible(key.app.workspace.name)

@@ -42,11 +42,13 @@ class WorkspaceGroup:
 
 NAVIGATION = (
     NavItem("Models", "external_models:model_list", Permission.VIEW_MODELS, "external_models"),
+    NavItem("Playground", "playground:page", Permission.USE_MODELS, "playground"),
+    NavItem("Traces", "traces:trace_list", Permission.READ_OWN_TRACES, "traces"),
     NavItem("Audit", "audit:event_list", Permission.READ_AUDIT, "audit"),
     NavItem("Settings", "connections:profile_list", Permission.MANAGE_CREDENTIALS, "settings"),
 )
 # Pages of these namespaces belong to the Models section.
-MODEL_SECTIONS = frozenset({"external_models", "catalog", "connections", "onboarding"})
+MODEL_SECTIONS = frozenset({"external_models", "catalog", "connections", "onboarding", "model_traces"})
 SETTINGS_ROUTE = "w/<slug:workspace>/settings/"
 
 
@@ -74,8 +76,13 @@ SETTINGS = (
         "Security and control",
         (
             SettingsItem("Authorization profiles", "shield-check", "connections:profile_list", Permission.MANAGE_CREDENTIALS),
+            SettingsItem("API apps and keys", "terminal", "api_apps:app_list", Permission.MANAGE_CREDENTIALS),
             SettingsItem("Whose key is this?", "key", "connections:whose_key", Permission.MANAGE_CREDENTIALS),
         ),
+    ),
+    (
+        "Monitoring",
+        (SettingsItem("Traces and privacy", "eye", "capture:settings", Permission.MANAGE_WORKSPACE),),
     ),
     (
         "You",

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from apps.accounts import queries
 from apps.accounts.models import User
 from apps.accounts.sessions import end_if_expired
-from apps.core.access import PUBLIC, View, access_of, redirect_to_sign_in
+from apps.core.access import Kind, View, access_of, redirect_to_sign_in
 from apps.core.middleware import Middleware
 
 LAST_WORKSPACE_COOKIE = "workspace"
@@ -60,8 +60,9 @@ class SessionLimitsMiddleware(Middleware):
     """Ends administrators' sessions that were idle or are old. Runs once the workspace, and with it the role, is known."""
 
     def process_view(self, request: HttpRequest, view: View, args: list[Any], kwargs: dict[str, Any]) -> HttpResponse | None:
-        # A public view (health, sign-in) must not read the session for this.
-        if access_of(view, request.resolver_match.namespaces if request.resolver_match else []) == PUBLIC:
+        # A public view (health, sign-in) must not read the session for this, and one for programs has none.
+        access = access_of(view, request.resolver_match.namespaces if request.resolver_match else [])
+        if access is not None and access.kind in (Kind.PUBLIC, Kind.SCOPE):
             return None
         user = request.user
         if isinstance(user, User) and end_if_expired(request, user):

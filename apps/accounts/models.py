@@ -10,7 +10,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
+from apps.accounts.api_apps import ApiApp, ApiKey
 from apps.accounts.permissions import ROLE_PERMISSIONS, Permission, Role
+
+__all__ = ["ApiApp", "ApiKey", "Membership", "User", "Workspace", "normalize_email"]
 
 
 def normalize_email(email: str) -> str:

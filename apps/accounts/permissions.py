@@ -30,6 +30,42 @@ class Permission(StrEnum):
     OWN_WORKSPACE = "own_workspace"  # rename or delete the workspace, transfer ownership
 
 
+class Scope(StrEnum):
+    """What an API app may do: each scope stands for one permission, which the key's maker must hold as well (spec 01, spec 07 D4)."""
+
+    CONNECTIONS_VIEW = "connections:view"
+    CONNECTIONS_MANAGE = "connections:manage"
+    MODELS_READ = "models:read"
+    MODELS_CREATE = "models:create"
+    MODELS_UPDATE = "models:update"
+    MODELS_DELETE = "models:delete"
+    CUSTOM_MODELS_READ = "custommodels:read"
+    CUSTOM_MODELS_MANAGE = "custommodels:manage"
+    INFERENCE_INVOKE = "inference:invoke"
+    TRACES_READ = "traces:read"
+    USAGE_READ = "usage:read"
+    AUDIT_READ = "audit:read"
+
+    @property
+    def permission(self) -> Permission:
+        return SCOPE_PERMISSIONS[self]
+
+
+SCOPE_PERMISSIONS: Mapping[Scope, Permission] = {
+    Scope.CONNECTIONS_VIEW: Permission.VIEW_MODELS,
+    Scope.CONNECTIONS_MANAGE: Permission.EDIT_MODELS,
+    Scope.MODELS_READ: Permission.VIEW_MODELS,
+    Scope.MODELS_CREATE: Permission.EDIT_MODELS,
+    Scope.MODELS_UPDATE: Permission.EDIT_MODELS,
+    Scope.MODELS_DELETE: Permission.DELETE_MODELS,
+    Scope.CUSTOM_MODELS_READ: Permission.VIEW_MODELS,
+    Scope.CUSTOM_MODELS_MANAGE: Permission.EDIT_MODELS,
+    Scope.INFERENCE_INVOKE: Permission.USE_MODELS,
+    Scope.TRACES_READ: Permission.READ_OWN_TRACES,
+    Scope.USAGE_READ: Permission.READ_ALL_TRACES,
+    Scope.AUDIT_READ: Permission.READ_AUDIT,
+}
+
 _VIEWER = frozenset({Permission.VIEW_MODELS})
 _REVIEWER = _VIEWER | {Permission.READ_OWN_TRACES, Permission.READ_ALL_TRACES, Permission.READ_AUDIT}
 _MEMBER = _VIEWER | {Permission.EDIT_MODELS, Permission.SWITCH_INFERENCING, Permission.USE_MODELS, Permission.READ_OWN_TRACES}

@@ -7,6 +7,7 @@ from allauth.mfa.totp import views as totp
 from django.urls import path, re_path
 
 from apps.accounts import views
+from apps.accounts.confirmation import ConfirmCodeView, ConfirmPasswordView
 from apps.core.access import public, signed_in
 
 urlpatterns = [
@@ -20,7 +21,7 @@ urlpatterns = [
     path("account/sign-out/", public(account.logout), name="account_logout"),
     path("account/sign-up/", public(account.signup), name="account_signup"),  # says that it is closed; allauth's mails point there
     path("account/inactive/", public(account.account_inactive), name="account_inactive"),
-    path("account/confirm/", signed_in(account.reauthenticate), name="account_reauthenticate"),
+    path("account/confirm/", signed_in(ConfirmPasswordView.as_view()), name="account_reauthenticate"),
     path("account/password/", signed_in(account.password_change), name="account_change_password"),
     path("account/password/reset/", public(account.password_reset), name="account_reset_password"),
     path("account/password/reset/sent/", public(account.password_reset_done), name="account_reset_password_done"),
@@ -33,7 +34,7 @@ urlpatterns = [
     # Second factor
     path("account/second-factor/", signed_in(mfa.index), name="mfa_index"),
     path("account/second-factor/sign-in/", public(mfa.authenticate), name="mfa_authenticate"),
-    path("account/second-factor/confirm/", signed_in(mfa.reauthenticate), name="mfa_reauthenticate"),
+    path("account/second-factor/confirm/", signed_in(ConfirmCodeView.as_view()), name="mfa_reauthenticate"),
     path("account/second-factor/app/", signed_in(totp.activate_totp), name="mfa_activate_totp"),
     path("account/second-factor/app/remove/", signed_in(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("account/second-factor/codes/", signed_in(recovery_codes.view_recovery_codes), name="mfa_view_recovery_codes"),
