@@ -26,6 +26,8 @@ def fill_url(url: str, values: Mapping[str, str]) -> str:
 
     Raises ProviderError(URL_INVALID) for a value that is missing, empty, no DNS label where one is needed, or makes a `.` or `..` segment.
     """
+    if "{" not in url and "}" not in url:  # most addresses, and this is asked for each call
+        return url
     names = url_parameters(url)
     if not names:
         return url

@@ -4,7 +4,7 @@ from typing import Final
 
 from apps.providers.anthropic_answer import AnthropicReader, read_message
 from apps.providers.base import CheckRequest, EasySetup, Provider, StreamReader
-from apps.providers.chat import ChatAnswer, ChatCall, Image, JsonObject, Message, Part, Text, ToolCall, ToolResult, ToolUse
+from apps.providers.chat import ChatAnswer, ChatCall, Image, JsonObject, Message, Part, Text, Tool, ToolCall, ToolResult, ToolUse
 from apps.providers.endpoint import join_url
 from apps.providers.rendering import arguments_of, check_call, given, merged, stop_list, without_empty_text
 from apps.providers.types import JsonValue
@@ -93,10 +93,14 @@ def _tools(call: ChatCall) -> JsonObject:
     if not call.tools:
         return {}
     tools: list[JsonValue] = [
-        {**given(name=tool.name, description=tool.description or None), "input_schema": {"type": "object", **tool.parameters}}
+        {**given(name=tool.name, description=tool.description or None, strict=tool.strict or None), "input_schema": _schema(tool)}
         for tool in call.tools
     ]
     return {"tools": tools, **_tool_choice(call)}
+
+
+def _schema(tool: Tool) -> JsonObject:
+    return {"type": "object", **tool.parameters}
 
 
 def _tool_choice(call: ChatCall) -> JsonObject:

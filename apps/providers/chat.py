@@ -60,11 +60,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the model may ask for; `parameters` is a JSON schema of an object."""
+    """A tool that the model may ask for; `parameters` is a JSON schema of an object, which a `strict` tool's calls have to follow."""
 
     name: str
     description: str = ""
     parameters: Mapping[str, JsonValue] = field(default_factory=dict)
+    strict: bool = False
 
 
 class ToolUse(StrEnum):
@@ -98,7 +99,11 @@ class ChatCall:
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
+    # The limit is there because the caller's format demands one (Anthropic's does): a target that has no such setting answers without.
+    formal_limit: bool = False
     stop: tuple[str, ...] = ()
+    # Values for a custom JSON API's own variables, by name. The chat formats have no place for them.
+    variables: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 class Finish(StrEnum):

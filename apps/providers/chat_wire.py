@@ -14,7 +14,7 @@ from apps.providers.types import Answer, JsonValue, Request, Response, Variable
 from apps.providers.variables import PROMPT, SYSTEM_PROMPT, Values, compact_json, refuse_undeclared
 
 CHAT_VARIABLES: tuple[Variable, ...] = (PROMPT, SYSTEM_PROMPT)
-MAX_BODY = 1024 * 1024  # bytes, spec 02
+MAX_BODY = 16 * 1024 * 1024  # bytes: as much as callers may send to us, so that a long text passes whatever its model speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class ChatWire[Opaque = str]:
     url: str
     model: str
     headers: tuple[tuple[str, str | Opaque], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        if not any(name.lower() == "content-type" for name, _ in self.headers):
+            object.__setattr__(self, "headers", (*self.headers, ("Content-Type", "application/json")))
 
     def build_request(self, values: Mapping[str, JsonValue], url_values: Mapping[str, str] | None = None) -> Request[Opaque]:
         """A single-turn call with these values. Raises VariableError for one that is missing or unknown."""
@@ -37,10 +41,14 @@ class ChatWire[Opaque = str]:
         if len(body) > MAX_BODY and not has_images(call):
             message = f"The request body would have {len(body):,} bytes; at most {MAX_BODY:,} are sent."
             raise ProviderError(ErrorKind.BODY_TOO_LARGE, message, "Shorten the prompt.")
-        headers = self.headers
-        if not any(name.lower() == "content-type" for name, _ in headers):
-            headers = (*headers, ("Content-Type", "application/json"))
-        return Request("POST", self.format.stream_url(url) if stream else url, headers, body)
+        return self._request(url, body, stream=stream)
+
+    def forward(self, body: bytes, url_values: Mapping[str, str], *, stream: bool = False) -> Request[Opaque]:
+        """A request of this format as it came, for this model. Raises ProviderError(URL_INVALID)."""
+        return self._request(fill_url(self.url, url_values), body, stream=stream)
+
+    def _request(self, url: str, body: bytes, *, stream: bool) -> Request[Opaque]:
+        return Request("POST", self.format.stream_url(url) if stream else url, self.headers, body)
 
     def read_chat(self, response: Response) -> ChatAnswer:
         """The whole answer, tool calls included. Raises ProviderError: an HTTP error explained, NOT_JSON, NOT_THE_FORMAT."""

@@ -8,6 +8,7 @@ from apps.providers.rendering import (
     check_call,
     function_calls,
     given,
+    refuse_strict_tools,
     result_messages,
     stop_list,
     text_of,
@@ -67,6 +68,7 @@ class CohereFormat:
             return {}
         if call.parallel_tools is False:
             raise unsupported(self.label, "way to forbid parallel tool calls")
+        refuse_strict_tools(call, self.label)
         if call.tool_name and len(call.tools) > 1:
             raise unsupported(
                 self.label, "way to name the tool that must be used", "Send only that tool, or leave the choice to the model."

@@ -79,7 +79,7 @@ class ConverseFormat:
         tools: list[JsonValue] = [
             {
                 "toolSpec": {
-                    **given(name=tool.name, description=tool.description or None),
+                    **given(name=tool.name, description=tool.description or None, strict=tool.strict or None),
                     "inputSchema": {"json": {"type": "object", **tool.parameters}},
                 }
             }

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Stage(StrEnum):
     """Where in a call something went wrong."""
 
+    ROUTE = "route"
     PREPARE = "prepare"
     AUTHORIZE = "authorize"
     RESOLVE = "resolve"
@@ -24,6 +25,7 @@ class Stage(StrEnum):
 
 
 _STAGE_LABELS = {
+    Stage.ROUTE: "Choosing the connection",
     Stage.PREPARE: "Preparing the request",
     Stage.AUTHORIZE: "Getting authorized",
     Stage.RESOLVE: "Resolving the name",
@@ -40,6 +42,20 @@ _STAGE_LABELS = {
 class ErrorKind(StrEnum):
     """Every way in which a call can fail; the value is the code that APIs and traces show."""
 
+    MODEL_NOT_FOUND = "model_not_found"
+    MODEL_DRAFT = "model_draft"
+    MODEL_INACTIVE = "model_inactive"
+    CONNECTION_NOT_FOUND = "connection_not_found"
+    CONNECTION_INACTIVE = "connection_inactive"  # the one asked for is off, or all of the model's are
+    CONNECTION_RESTING = "connection_resting"  # it failed too often just now: nothing is sent for a while
+    RATE_LIMITED = "rate_limited"  # a limit of our own: of an API key or of a connection
+    BUDGET_EXCEEDED = "budget_exceeded"  # of an API key or of a connection
+    INVALID_REQUEST = "invalid_request"  # what the caller sent is not a request of the format
+    INTERNAL = "internal"  # our own fault
+    UNAVAILABLE = "unavailable"  # for a moment: our database is away, or the process is being stopped
+    INVALID_API_KEY = "invalid_api_key"  # the caller's own key: none, unknown, expired or revoked
+    MISSING_SCOPE = "missing_scope"  # the caller's key is good, but not for this
+    FEATURE_NOT_ENABLED = "feature_not_enabled"
     TEMPLATE_INVALID = "template_invalid"
     UNKNOWN_VARIABLE = "unknown_variable"
     MISSING_VARIABLE = "missing_variable"
@@ -80,8 +96,35 @@ class ErrorKind(StrEnum):
     OUTPUT_PATH_NO_MATCH = "output_path_no_match"
 
 
+# What goes wrong where an authorization profile or a role is to authorize the call.
+AUTHORIZING = frozenset(
+    {
+        ErrorKind.PROFILE_NOT_CONFIGURED,
+        ErrorKind.PROFILE_HOST_NOT_ALLOWED,
+        ErrorKind.TOKEN_REFUSED,
+        ErrorKind.TOKEN_FAILED,
+        ErrorKind.ROLE_NOT_REGISTERED,
+        ErrorKind.ROLE_REFUSED,
+        ErrorKind.STS_FAILED,
+    }
+)
+
 _STAGES = {
+    Stage.ROUTE: {
+        ErrorKind.MODEL_NOT_FOUND,
+        ErrorKind.MODEL_DRAFT,
+        ErrorKind.MODEL_INACTIVE,
+        ErrorKind.CONNECTION_NOT_FOUND,
+        ErrorKind.CONNECTION_INACTIVE,
+        ErrorKind.CONNECTION_RESTING,
+        ErrorKind.RATE_LIMITED,
+        ErrorKind.BUDGET_EXCEEDED,
+        ErrorKind.FEATURE_NOT_ENABLED,
+    },
     Stage.PREPARE: {
+        ErrorKind.INTERNAL,
+        ErrorKind.UNAVAILABLE,
+        ErrorKind.INVALID_REQUEST,
         ErrorKind.TEMPLATE_INVALID,
         ErrorKind.UNKNOWN_VARIABLE,
         ErrorKind.MISSING_VARIABLE,
@@ -93,13 +136,9 @@ _STAGES = {
         ErrorKind.UNSUPPORTED,
     },
     Stage.AUTHORIZE: {
-        ErrorKind.PROFILE_NOT_CONFIGURED,
-        ErrorKind.PROFILE_HOST_NOT_ALLOWED,
-        ErrorKind.TOKEN_REFUSED,
-        ErrorKind.TOKEN_FAILED,
-        ErrorKind.ROLE_NOT_REGISTERED,
-        ErrorKind.ROLE_REFUSED,
-        ErrorKind.STS_FAILED,
+        ErrorKind.INVALID_API_KEY,
+        ErrorKind.MISSING_SCOPE,
+        *AUTHORIZING,
     },
     Stage.RESOLVE: {ErrorKind.NAME_NOT_RESOLVED},
     Stage.CONNECT: {ErrorKind.CONNECTION_REFUSED, ErrorKind.CONNECT_FAILED, ErrorKind.CONNECT_TIMEOUT},

@@ -9,7 +9,16 @@ from apps.providers.chat import ChatAnswer, ChatCall, Image, JsonObject, Message
 from apps.providers.endpoint import as_segment, join_url
 from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.gemini_answer import GeminiReader, read_content
-from apps.providers.rendering import arguments_of, check_call, given, merged, stop_list, unsupported, without_empty_text
+from apps.providers.rendering import (
+    arguments_of,
+    check_call,
+    given,
+    merged,
+    refuse_strict_tools,
+    stop_list,
+    unsupported,
+    without_empty_text,
+)
 from apps.providers.types import JsonValue
 
 # From Gemini 3 on, each turn's first tool call comes with a signature of the thoughts behind it, without which the turn is refused when it
@@ -112,6 +121,7 @@ class GeminiFormat:
             return {}
         if call.parallel_tools is False:
             raise unsupported(self.label, "way to forbid parallel tool calls")
+        refuse_strict_tools(call, self.label)
         functions: list[JsonValue] = [
             given(name=tool.name, description=tool.description or None, parametersJsonSchema=dict(tool.parameters) or None)
             for tool in call.tools

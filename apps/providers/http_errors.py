@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +13,7 @@ from apps.providers.jsonread import parse_json, storable
 from apps.providers.types import JsonValue, Response
 
 MAX_MESSAGE = 500  # characters
+MAX_DEPTH = 4  # levels of an error document that are looked through for words
 _READ_AT_MOST = 64 * 1024  # bytes of an error page that are looked at when it is no JSON
 _TITLE_WITHIN = 8 * 1024  # characters: a page of nothing but beginnings of titles is looked through from each of them
 _RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})  # spec 07 F1
@@ -80,7 +81,7 @@ def explain_http_error(status: int, headers: Sequence[tuple[str, str]], body: by
     said = provider_message(body)
     return ProviderError(
         meaning.kind,
-        _sentence(meaning, response, said),
+        _sentence(meaning, response, in_words(said)),
         meaning.hint,
         retryable=status in _RETRYABLE,
         status=status,
@@ -116,6 +117,25 @@ def provider_message(body: bytes) -> str:
     return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 1]}…"
 
 
+def in_words(said: str) -> str:
+    """What of a provider's message is words: JSON of an unknown shape gives way to the first sentence in it; "" where it has none."""
+    if not said.startswith(("{", "[")):
+        return said
+    try:
+        texts = _texts(parse_json(said.encode()), depth=0)
+    except ProviderError:  # it was cut
+        return ""
+    return next((text for text in texts if " " in text.strip()), "")
+
+
+def _texts(value: JsonValue, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)) and depth < MAX_DEPTH:
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _texts(member, depth + 1)
+
+
 def _meaning(status: int) -> _Meaning:
     if status in _MEANINGS:
         return _MEANINGS[status]
@@ -148,7 +168,7 @@ def _redirect_target(response: Response) -> str:
 
 def _from_json(value: JsonValue, depth: int) -> str:
     """The message in an error document of any usual shape; "" where none is found within a few levels."""
-    if depth > 4:
+    if depth > MAX_DEPTH:
         return ""
     match value:
         case str():

@@ -45,10 +45,7 @@ class OpenAIFormat:
         check_call(call)
         return {
             **({"model": model} if self.sends_model else {}),
-            "messages": list(_messages(call)),
-            **_tools(call),
-            **_response_format(call),
-            **given(temperature=call.temperature, top_p=call.top_p, stop=stop_list(call)),
+            **call_object(call),
             **given(**{limit_field(model): call.max_tokens}),
             **({"stream": True, "stream_options": {"include_usage": True}} if stream else {}),
         }
@@ -66,6 +63,16 @@ class OpenAIFormat:
 def limit_field(model: str) -> str:
     """What the limit on the answer's length is called for this model."""
     return "max_completion_tokens" if _NEW_LIMIT.match(model) else "max_tokens"
+
+
+def call_object(call: ChatCall) -> JsonObject:
+    """The call in the API's words, whatever the model: without its name, and without the limit, whose own name depends on it."""
+    return {
+        "messages": _messages(call),
+        **_tools(call),
+        **_response_format(call),
+        **given(temperature=call.temperature, top_p=call.top_p, stop=stop_list(call)),
+    }
 
 
 def _messages(call: ChatCall) -> list[JsonValue]:
@@ -93,7 +100,7 @@ def _tools(call: ChatCall) -> JsonObject:
 
 
 def _function(tool: Tool) -> JsonObject:
-    return given(name=tool.name, description=tool.description or None, parameters=dict(tool.parameters) or None)
+    return given(name=tool.name, description=tool.description or None, parameters=dict(tool.parameters) or None, strict=tool.strict or None)
 
 
 def _response_format(call: ChatCall) -> JsonObject:

@@ -2,7 +2,7 @@
 
 from apps.providers.chat import JsonObject
 from apps.providers.errors import ErrorKind, ProviderError
-from apps.providers.http_errors import provider_message
+from apps.providers.http_errors import in_words, provider_message
 from apps.providers.jsonread import storable
 from apps.providers.types import JsonValue
 from apps.providers.variables import compact_json
@@ -61,7 +61,8 @@ def raise_error_in(document: JsonObject) -> None:
 def said_error(kind_words: str, document: JsonValue) -> ProviderError:
     """The error for what a provider says after HTTP 200, typically in the middle of a stream. `kind_words` is its own name for it."""
     said = provider_message(compact_json(storable(document)).encode())
-    sentence = f"The provider broke off with an error: {said}" if said else "The provider broke off with an error."
+    words = in_words(said)
+    sentence = f"The provider broke off with an error: {words}" if words else "The provider broke off with an error."
     kind, retryable = _kind_of(kind_words.lower().replace("-", "_"))
     return ProviderError(
         kind, sentence, "Try again; if it lasts, look at the provider's message.", retryable=retryable, provider_message=said

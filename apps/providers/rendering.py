@@ -16,17 +16,26 @@ def unsupported(
 
 
 def check_call(call: ChatCall) -> None:
-    """Raise ProviderError(BAD_VALUE) for a call that makes no sense in any format."""
+    """Raise ProviderError(BAD_VALUE) for a call that makes no sense in any chat format, (UNSUPPORTED) for what none of them has."""
     if not call.messages:
         raise _bad("The call has no messages.")
     for message in call.messages:
         for part in message.parts:
             _check_part(message.role, part)
+    if call.variables:
+        sentence = "The call has values for “variables”, and this model's API has none: only a custom JSON API takes them."
+        raise ProviderError(ErrorKind.UNSUPPORTED, sentence, "Leave them out, or choose a model with a body of its own.")
     names = [tool.name for tool in call.tools]
     if call.tool_name and call.tool_name not in names:
         raise _bad(f"The call wants the tool “{call.tool_name}” used, which is none of its tools.")
     if call.tool_use is ToolUse.REQUIRED and not names:
         raise _bad("The call wants a tool used and gives none.")
+
+
+def refuse_strict_tools(call: ChatCall, label: str) -> None:
+    """For APIs that cannot hold the model to a tool's schema."""
+    if any(tool.strict for tool in call.tools):
+        raise unsupported(label, "way to hold tool calls to their schema", "Leave out “strict”, or choose a model with another provider.")
 
 
 def merged(messages: tuple[Message, ...]) -> list[Message]:
