@@ -9,12 +9,14 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 
+from apps.accounts.budgets import NO_BUDGET, Budget
 from apps.accounts.models import Workspace
 from apps.audit.events import Event
 from apps.audit.record import Actor, Target, hold_chain, record
 from apps.connections.bedrock import RoleCheck, Verdict
 from apps.connections.models import AuthorizationProfile, BedrockRole, Connection, ConnectionSecret, RoleState
 from apps.connections.origin import origin_of
+from apps.connections.routing import DEFAULT_ROUTING, Routing
 from apps.core.secrets import PLATFORM, Secret, fingerprint, hint, seal
 from apps.external_models.actions import Author
 from apps.external_models.actions import lock as lock_model
@@ -81,6 +83,8 @@ def add_connection(
     parameters: Mapping[str, str],
     by: Author,
     authorization_profile: AuthorizationProfile | None = None,
+    routing: Routing = DEFAULT_ROUTING,
+    budget: Budget = NO_BUDGET,
 ) -> Connection:
     """Add a connection with its secrets by header name. Raises ConnectionNameTaken, KeyAlreadyUsed and ProfileUnknown."""
     lock_model(model)
@@ -88,12 +92,16 @@ def add_connection(
     connection.created_by, connection.created_by_name = by.user, by.actor.name
     connection.key_fingerprint = key_fingerprint(model, secrets)
     connection.authorization_profile = own_profile(connection, authorization_profile)
+    set_up, budgeted = routing.write(connection), connection.set_budget(budget)
     save_unique(connection)
     store_secrets(connection, secrets)
     changes: dict[str, object] = {"model": model.name, **{f"secret {header}": secret for header, secret in secrets.items()}}
     if connection.authorization_profile:
         changes["authorization profile"] = connection.authorization_profile.name
+    changes |= {name: after for name, (_, after) in set_up.items()}
     record(Event.CONNECTION_ADDED, actor=by.actor, workspace=model.workspace_id, target=connection, changes=changes)
+    if budgeted:
+        record(Event.BUDGET_SET, actor=by.actor, workspace=model.workspace_id, target=connection, changes=budgeted)
     return connection
 
 
@@ -106,11 +114,13 @@ def replace_credentials(
     actor: Actor,
     expected_version: int | None = None,
     authorization_profile: AuthorizationProfile | Stay | None = Stay.PROFILE,
+    routing: Routing | None = None,
+    budget: Budget | None = None,
 ) -> Connection:
     """Replace the given secrets and the parameters; secrets not given stay, unless host or authorization profile change (spec 07 A8).
 
-    Raises KeyAlreadyUsed, ProfileUnknown, ConnectionEditConflict, the last also when the endpoint is no longer the one that was read
-    before (spec 07 A8).
+    `routing` and `budget` None leave those as they are; where they are all that changes, the events say so. Raises KeyAlreadyUsed,
+    ProfileUnknown, ConnectionEditConflict, the last also when the endpoint is no longer the one that was read before (spec 07 A8).
     """
     endpoint = connection.model.definition.url
     connection = lock(connection)
@@ -126,6 +136,8 @@ def replace_credentials(
     if secrets:
         connection.key_fingerprint = key_fingerprint(connection.model, secrets) or connection.key_fingerprint
         connection.last_error = ""
+    routed = routing.write(connection) if routing else {}
+    budgeted = connection.set_budget(budget) if budget is not None else {}
     connection.version += 1
     connection.updated_at = timezone.now()
     save_unique(connection)
@@ -136,7 +148,11 @@ def replace_credentials(
         cleared = clear_secrets(connection, connection.secrets.all(), keep=secrets)
         changes |= {f"secret {header}": "cleared: the authorization profile changed" for header in cleared}
     store_secrets(connection, secrets)
-    record(Event.CONNECTION_CREDENTIALS_REPLACED, actor=actor, workspace=connection.workspace_id, target=connection, changes=changes)
+    event = Event.CONNECTION_UPDATED if routed and not changes else Event.CONNECTION_CREDENTIALS_REPLACED
+    if changes or routed or not budgeted:
+        record(event, actor=actor, workspace=connection.workspace_id, target=connection, changes=changes | routed)
+    if budgeted:
+        record(Event.BUDGET_SET, actor=actor, workspace=connection.workspace_id, target=connection, changes=budgeted)
     return connection
 
 

@@ -1,17 +1,20 @@
 """Adding a connection and replacing its credentials: one field per secret header and per address parameter of the definition."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.accounts.budgets import Budget, budget_fields, budget_of
 from apps.connections.actions import Stay, key_header
 from apps.connections.bedrock_parameters import complete, role_problems
 from apps.connections.models import AuthorizationProfile, Connection
 from apps.connections.profile_choice import profile_field, profiles_for
 from apps.connections.role_fields import role_fields
+from apps.connections.routing import Routing, routing_fields, routing_of
 from apps.core.headers import check_header_value
 from apps.core.secrets import Secret
 from apps.core.text import is_mask
@@ -24,9 +27,12 @@ from apps.providers.registry import PROVIDERS
 
 
 class CredentialsForm(forms.Form):
-    """Fields follow from the model's definition. `connection` None means: a new one, whose secrets are all required."""
+    """Fields follow from the model's definition. `connection` None means: a new one, whose secrets are all required.
 
-    def __init__(self, data: Any = None, *, model: ExternalModel, connection: Connection | None = None) -> None:
+    `budgets`: whether this person may set those (spec 01).
+    """
+
+    def __init__(self, data: Any = None, *, model: ExternalModel, connection: Connection | None = None, budgets: bool = False) -> None:
         super().__init__(data, initial=connection.parameters_initial if connection else None)
         self.model, self.connection = model, connection
         stored = connection.stored_secrets() if connection else {}
@@ -58,6 +64,12 @@ class CredentialsForm(forms.Form):
             self.fields[f"p-{name}"] = parameter_field(known) if known else forms.CharField(label=f"{field} in the URL", max_length=500)
             if name in from_profiles:
                 self.fields[f"p-{name}"].required = False
+        self.fields.update(routing_fields())
+        self.initial.update(asdict(Routing.of(connection) if connection else Routing()))
+        self.limit_names = (*Routing.__slots__, *(budget_fields() if budgets else ()))
+        if budgets:
+            self.fields.update(budget_fields())
+            self.initial.update(asdict(connection.budget) if connection else {})
 
     def add_secret(self, field: str, header: str, *, stored: bool, setup: EasySetup | None = None) -> None:
         """`setup` is that of an easy model's provider, whose key people call by that name."""
@@ -147,6 +159,31 @@ class CredentialsForm(forms.Form):
     def authorization_profile(self) -> AuthorizationProfile | Stay | None:
         """The choice, for the action; where there was none to make, everything stays."""
         return self.profile if "authorization_profile" in self.fields else Stay.PROFILE
+
+    @property
+    def credential_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name not in self.limit_names]
+
+    @property
+    def routing_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.limit_names]
+
+    @property
+    def shows_routing(self) -> bool:
+        """Whether *Routing and limits* is open at once: something is set there, or wrong."""
+        wrong = any(field.errors for field in self.routing_fields)
+        return wrong or (self.connection is not None and (Routing.of(self.connection), bool(self.connection.budget)) != (Routing(), False))
+
+    @property
+    def routing(self) -> Routing | None:
+        """What the page sent; None where it sent nothing of it."""
+        return routing_of(self.cleaned_data) if any(name in self.data for name in Routing.__slots__) else None
+
+    @property
+    def budget(self) -> Budget | None:
+        """The same for the budget; None also where this person may not set one."""
+        sent = any(name in self.data for name in self.limit_names if name not in Routing.__slots__)
+        return budget_of(self.cleaned_data) if sent else None
 
     @property
     def secrets(self) -> Mapping[str, Secret]:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.accounts.budgets import Budgeted
 from apps.connections.bedrock import AwsIdentity, BedrockRole, RoleState, find_role
 from apps.connections.origin import origin_of
 from apps.connections.profiles import AuthorizationProfile, ProfileSecret, ProfileToken, ProfileType
@@ -38,7 +39,7 @@ class State(StrEnum):
     OFF = "off"
 
 
-class Connection(models.Model):
+class Connection(Budgeted):
     """Public ID: `cn-` and the UUID. The name never changes: traces and bills refer to it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -54,6 +55,13 @@ class Connection(models.Model):
     authorization_profile = models.ForeignKey(
         AuthorizationProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="connections"
     )
+    # Which connection a call takes: the lowest priority number that can answer; among equals by weight (spec 04, routing).
+    priority = models.PositiveSmallIntegerField(default=1)
+    weight = models.PositiveSmallIntegerField(default=1)
+    # Limits of all calls through it together; None: no limit.
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    calls_at_once = models.PositiveIntegerField(null=True, blank=True)
     # HMAC of the connection's key, scoped by model (spec 07 A7): the same key twice is refused without decrypting any.
     key_fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     # The code of the last call's error, "" when it went well.

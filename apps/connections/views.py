@@ -7,12 +7,14 @@ from django.shortcuts import redirect as see_other
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.budgets import Budget
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest, actor_of
 from apps.connections import actions
 from apps.connections.forms import CredentialsForm
 from apps.connections.models import Connection
 from apps.connections.role_fields import give_roles
+from apps.connections.routing import Routing
 from apps.core.access import require
 from apps.core.htmx import is_fragment_request, redirect, render_fragment, render_page, toast
 from apps.external_models.actions import Author
@@ -52,7 +54,10 @@ def list_connections(model: ExternalModel) -> list[Connection]:
 @require(Permission.VIEW_MODELS)
 def connection_list(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     model = get_model(request.workspace, model_id)
-    return render_page(request, PAGE, {"model": model, "connections": list_connections(model), "tab": "connections"}, partial="table")
+    connections = list_connections(model)
+    has_budgets = any(each.budget for each in connections)
+    context = {"model": model, "connections": connections, "has_budgets": has_budgets, "tab": "connections"}
+    return render_page(request, PAGE, context, partial="table")
 
 
 def list_url(request: WorkspaceRequest, model: ExternalModel) -> str:
@@ -63,7 +68,7 @@ def list_url(request: WorkspaceRequest, model: ExternalModel) -> str:
 @require(Permission.EDIT_MODELS)
 def add_connection(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     model = get_model(request.workspace, model_id)
-    form = CredentialsForm(request.POST or None, model=model)
+    form = CredentialsForm(request.POST or None, model=model, budgets=Permission.MANAGE_WORKSPACE in request.permissions)
     if request.method == "POST" and form.is_valid():
         try:
             connection = actions.add_connection(
@@ -73,6 +78,8 @@ def add_connection(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
                 parameters=form.parameters,
                 by=Author(request.user, actor_of(request)),
                 authorization_profile=form.profile,
+                routing=form.routing or Routing(),
+                budget=form.budget or Budget(),
             )
         except actions.ConnectionNameTaken as error:
             form.add_error("name", str(error))
@@ -92,7 +99,8 @@ def edit_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UU
     """Replace credentials; empty secret fields keep what is stored."""
     model = get_model(request.workspace, model_id)
     connection = get_connection(model, connection_id)
-    form = CredentialsForm(request.POST or None, model=model, connection=connection)
+    may_budget = Permission.MANAGE_WORKSPACE in request.permissions
+    form = CredentialsForm(request.POST or None, model=model, connection=connection, budgets=may_budget)
     if request.method == "POST" and form.is_valid():
         version = request.POST.get("version", "")
         try:
@@ -103,6 +111,8 @@ def edit_connection(request: WorkspaceRequest, model_id: UUID, connection_id: UU
                 actor=actor_of(request),
                 expected_version=int(version) if version.isdecimal() and len(version) < 9 else 0,
                 authorization_profile=form.authorization_profile,
+                routing=form.routing,
+                budget=form.budget,
             )
         except (actions.ConnectionEditConflict, actions.ProfileUnknown) as error:
             form.add_error(None, str(error))

@@ -6,6 +6,8 @@ import time
 
 from django.db import connection
 
+from apps.audit import watch
+from apps.audit.chain import PLATFORM
 from apps.core import egress
 from apps.egress.models import EgressRule
 from apps.egress.queries import rules_in_force
@@ -37,6 +39,14 @@ def forget() -> None:
     global _cached
     with _lock:
         _cached = None
+
+
+def _changed(chain: str) -> None:
+    if chain == PLATFORM:
+        forget()
+
+
+watch.on_change(_changed)
 
 
 def _load() -> tuple[egress.EgressRule, ...]:
