@@ -13,6 +13,7 @@ from apps.audit.record import Actor, hold_chain, record
 from apps.external_models.definition import Definition
 from apps.external_models.models import ExternalModel, IntegrationType, Provider, Status
 from apps.external_models.names import name_key, numbered, shortened
+from apps.external_models.time_limits import TimeLimits
 
 UNTITLED = "Untitled model"
 
@@ -120,6 +121,20 @@ def update_model(
 
 
 @transaction.atomic
+def set_time_limits(model: ExternalModel, *, limits: TimeLimits, by: Author, expected_version: int) -> ExternalModel:
+    """Change how long calls may take, and whether they are retried. Raises EditConflict. Leaves no event when nothing changes."""
+    model = lock(model)
+    if model.version != expected_version:
+        raise EditConflict(model)
+    if changes := limits.write(model):
+        model.version += 1
+        model.updated_by, model.updated_at = by.user, timezone.now()
+        model.save(update_fields=[*TimeLimits.__slots__, "version", "updated_by", "updated_at"])
+        record(Event.MODEL_UPDATED, actor=by.actor, workspace=model.workspace_id, target=model, changes=changes)
+    return model
+
+
+@transaction.atomic
 def activate_model(model: ExternalModel, *, tested_digest: str, by: Author, key_checked: bool = False) -> ExternalModel:
     """Make a draft callable. Does nothing twice.
 
@@ -164,7 +179,7 @@ def copy_model(model: ExternalModel, *, by: Author, workspace: Workspace) -> Ext
         raise CannotCopy(model)
     copy = ExternalModel(workspace=workspace, integration_type=model.integration_type, provider=model.provider, model_id=model.model_id)
     copy.definition_json, copy.endpoint_host = model.definition_json, model.endpoint_host
-    copy.first_byte_seconds, copy.total_seconds = model.first_byte_seconds, model.total_seconds
+    TimeLimits.of(model).write(copy)
     copy.created_by = copy.updated_by = by.user
     for _ in range(5):
         copy.rename(free_name(workspace, f"Copy of {model.name}"))

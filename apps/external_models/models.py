@@ -1,6 +1,7 @@
 """ExternalModel: a named definition of how to talk to one model. Credentials live on its connections."""
 
 import hashlib
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from apps.external_models.definition import BEDROCK_SCHEME, Definition
 from apps.external_models.names import name_key
+
+PLAIN_NAME = re.compile(r"[\w .,:/()+-]+")  # none of it means anything between quotes, and no @, which begins a connection
 
 
 class IntegrationType(models.TextChoices):
@@ -98,6 +101,8 @@ class ExternalModel(models.Model):
     tested_at = models.DateTimeField(null=True, editable=False)
     first_byte_seconds = models.PositiveSmallIntegerField(default=60)
     total_seconds = models.PositiveSmallIntegerField(default=300)
+    # Whether a call that timed out while it waited for the answer may be made again, which may be paid twice (spec 07 F1).
+    may_pay_twice = models.BooleanField(default=False)
     # Made by the page that creates the model: the second click of a double click finds the first one's row.
     creation_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -155,6 +160,11 @@ class ExternalModel(models.Model):
         if self.is_draft:
             return "draft"
         return "active" if self.inferencing_enabled else "inactive"
+
+    @property
+    def quotable_name(self) -> str:
+        """What a program calls the model by, as it can stand between quotes in any language: the name, else the ID."""
+        return self.name if PLAIN_NAME.fullmatch(self.name) else str(self.pk)
 
     @property
     def is_system(self) -> bool:

@@ -1,32 +1,20 @@
-"""Names as people compare them: unique without case, and equal when they look equal."""
+"""Names of models and connections: what apps.core.names says of names, and what programs need besides."""
 
-import unicodedata
 from collections.abc import Collection
 
-MAX_NAME = 120
-MAX_KEY = 4 * MAX_NAME  # the column; one character may stand for eighteen
+from apps.core import names
+from apps.core.names import MAX_KEY, MAX_NAME, name_key
+
+__all__ = ["MAX_KEY", "MAX_NAME", "check_name", "name_key", "numbered", "shortened"]
+
 NUMBER_ROOM = 5  # what numbered() may have to add
 
 
-def name_key(name: str) -> str:
-    """The form in which two names are the same: NFKC, blanks folded, case folded. At most MAX_KEY characters for a checked name."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
 def check_name(name: str) -> str:
-    """The name trimmed. Raises ValueError, with a sentence for the reader, for an empty, long or invisible-character name."""
-    name = " ".join(name.split())
-    if not name:
-        raise ValueError("Enter a name.")
-    if len(name) > MAX_NAME:
-        raise ValueError(f"Use at most {MAX_NAME} characters; this is {len(name)}.")
-    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"} for character in name):
-        raise ValueError("Remove control or invisible characters; they make two names look alike.")
-    key = name_key(name)
-    if "@" in key:
+    """The name trimmed. Raises ValueError, with a sentence for the reader, for a name that people or programs could mistake."""
+    name = names.check_name(name)
+    if "@" in name_key(name):
         raise ValueError("Leave out @: programs write name@connection to pick a connection.")
-    if len(key) > MAX_KEY:
-        raise ValueError("This name is too long: some of its characters stand for whole words. Use fewer of them.")
     return name
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.http import Http404
 
@@ -99,6 +99,18 @@ def list_system_models(filters: ModelFilters) -> QuerySet[ExternalModel]:
     """Visible models that the platform provides to every workspace, as far as they match, by name."""
     models = narrow(ExternalModel.objects.filter(workspace=None, is_visible=True), filters).order_by("name_key", "id")
     return models.filter(Q(name_key__contains=name_key(filters.q)) | Q(model_id__icontains=filters.q)) if filters.q else models
+
+
+def prompts_of(model: ExternalModel) -> list[str]:
+    """The names of the saved prompts whose newest version is for the model."""
+    newest = model.prompt_versions.filter(number=F("prompt__newest"))
+    return list(newest.order_by("prompt__name_key").values_list("prompt__name", flat=True))
+
+
+def find_example(workspace: Workspace) -> ExternalModel | None:
+    """A model that a program could call just now: on, with a connection that is. Easy ones first: they need nothing but a prompt."""
+    on = ExternalModel.objects.filter(STATUS_FILTERS["active"], workspace=workspace, connections__inferencing_enabled=True)
+    return on.order_by("-integration_type", "name_key", "id").first()
 
 
 def get_model(workspace: Workspace, model_id: UUID) -> ExternalModel:

@@ -1,6 +1,6 @@
 """The list of external models, and what a row's menu does. The connections of a model are a page of the layer above."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from django.db.models import prefetch_related_objects
@@ -21,6 +21,7 @@ from apps.external_models import actions, queries
 from apps.external_models.forms import ModelFilterForm
 from apps.external_models.models import ExternalModel
 from apps.external_models.queries import SORTS
+from apps.external_models.time_limits import TimeLimits, TimeLimitsForm
 
 LABEL = "external_models.externalmodel"
 
@@ -33,13 +34,14 @@ class Column:
     aria_sort: str = ""
 
 
-def columns(current: str) -> list[Column]:
-    """The table's heads; a sortable one links to its order, the current one to the opposite."""
+def columns(current: str, *, calls: bool) -> list[Column]:
+    """The table's heads; a sortable one links to its order, the current one to the opposite. `calls`: may be seen."""
     return [
         sortable("Model name", "name", current),
         Column("Type", "p2"),
         sortable("Source", "source", current),
         Column("Connections"),
+        *([Column("Requests, 7 days", "num")] if calls else []),
         Column("Status"),
         sortable("Added on", "added", current, "p2"),
         Column("Inferencing"),
@@ -51,6 +53,16 @@ def sortable(label: str, key: str, current: str, css: str = "") -> Column:
         return Column(label, css, f"-{key}" if key == "added" else key)
     descending = current.startswith("-")
     return Column(label, css, key if descending else f"-{key}", "descending" if descending else "ascending")
+
+
+@require_GET
+@require(Permission.VIEW_MODELS)
+def example(request: WorkspaceRequest) -> HttpResponse:
+    """The name of a model for the snippets of a page in a layer below, put into them out of band; nothing where there is none.
+
+    Without scripts a page that says it.
+    """
+    return render_page(request, "external_models/example.html", {"model": queries.find_example(request.workspace)}, partial="names")
 
 
 @require_GET
@@ -67,7 +79,7 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
         "values": filters,
         "selects": [form[name] for name in ("type", "source", "status", "inferencing")],
         "sort": sort.key,
-        "columns": columns(sort.key),
+        "columns": columns(sort.key, calls=Permission.READ_ALL_TRACES in request.permissions),
         "page": page,
         "total": total,
         "models_total": None if filters.any else total,  # for the tab; what a filter finds is not it
@@ -119,6 +131,26 @@ def definition(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     return render_page(request, "external_models/definition.html", {"model": model, "definition": model.definition, "tab": "definition"})
 
 
+@require_http_methods(["GET", "POST"])
+@require(Permission.EDIT_MODELS)
+def time_limits(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
+    model = queries.get_model(request.workspace, model_id)
+    form = TimeLimitsForm(request.POST or None, initial=asdict(TimeLimits.of(model)))
+    version = request.POST.get("version", str(model.version))
+    if request.method == "POST" and form.is_valid():
+        expected = int(version) if version.isdecimal() and len(version) < 9 else 0
+        by = actions.Author(request.user, actor_of(request))
+        try:
+            actions.set_time_limits(model, limits=form.limits, by=by, expected_version=expected)
+        except actions.EditConflict as error:
+            form.add_error(None, f"{error} Close this and open it again to see what is set now.")
+        else:
+            toast(request, "Time limits and retries are saved", detail="The next call goes by them.")
+            return redirect(request, reverse("external_models:definition", args=[request.workspace.slug, model.pk]))
+    context = {"model": model, "form": form, "version": version}
+    return render_page(request, "external_models/time_limits.html", context, partial="dialog", status=422 if form.errors else 200)
+
+
 @require_GET
 @require(Permission.READ_AUDIT)
 def model_audit(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
@@ -147,11 +179,12 @@ def delete_model(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     """First what depends on the model; with any of it, its name must be typed."""
     model = queries.get_model(request.workspace, model_id)
     connections = list(model.connections.values_list("name", flat=True))
+    prompts = queries.prompts_of(model)
     typed = request.POST.get("confirm", "")
-    if request.method == "POST" and (not connections or typed.strip() == model.name):
+    if request.method == "POST" and (not (connections or prompts) or typed.strip() == model.name):
         actions.delete_model(model, actor=actor_of(request))
         toast(request, f"{model.name} was deleted", detail="Its audit events are kept.")
         return redirect(request, reverse("external_models:model_list", args=[request.workspace.slug]))
     error = f"Type the name exactly as it is: {model.name}" if request.method == "POST" else ""
-    context = {"model": model, "connections": connections, "typed": typed, "error": error}
+    context = {"model": model, "connections": connections, "prompts": prompts, "typed": typed, "error": error}
     return render_page(request, "external_models/model_delete.html", context, partial="dialog", status=422 if error else 200)
