@@ -1,0 +1,59 @@
+"""The stretch of time that a page of records is about, in the reader's zone (spec 06)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+DEFAULT_PERIOD = "30d"
+CUSTOM = "custom"
+
+PERIODS = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "week": "This week",
+    "month": "This month",
+    "last-month": "Last month",
+    DEFAULT_PERIOD: "Last 30 days",
+    "90d": "Last 90 days",
+    "year": "This year",
+    "all": "All time",
+    CUSTOM: "Two dates",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` up to, not including, `end`; None is open. Both in UTC."""
+
+    key: str
+    start: datetime | None
+    end: datetime | None
+
+
+# First and last day, both included; None is open. A week begins on Monday.
+DAYS: dict[str, Callable[[date], tuple[date | None, date | None]]] = {
+    "today": lambda today: (today, today),
+    "yesterday": lambda today: (today - timedelta(days=1), today - timedelta(days=1)),
+    "week": lambda today: (today - timedelta(days=today.weekday()), None),
+    "month": lambda today: (today.replace(day=1), None),
+    "last-month": lambda today: ((today.replace(day=1) - timedelta(days=1)).replace(day=1), today.replace(day=1) - timedelta(days=1)),
+    DEFAULT_PERIOD: lambda today: (today - timedelta(days=29), None),
+    "90d": lambda today: (today - timedelta(days=89), None),
+    "year": lambda today: (today.replace(month=1, day=1), None),
+    "all": lambda today: (None, None),
+}
+
+
+def period_of(key: str, zone: tzinfo, now: datetime, first: date | None = None, last: date | None = None) -> Period:
+    """The period that a page's address names; the default one for an unknown key. `first` and `last` are the two dates of CUSTOM."""
+    if key == CUSTOM:
+        days = (min(first, last), max(first, last)) if first and last else (first, last)
+    else:
+        key = key if key in DAYS else DEFAULT_PERIOD
+        days = DAYS[key](now.astimezone(zone).date())
+    start, end = days
+    return Period(key, midnight(start, zone) if start else None, midnight(end + timedelta(days=1), zone) if end else None)
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
