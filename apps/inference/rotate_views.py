@@ -27,6 +27,7 @@ from apps.inference.actions import record_failed_rotation
 from apps.inference.queries import sample_values
 from apps.inference.result import Failure, Result
 from apps.inference.target import Target, target_of
+from apps.inference.trail import Trail, trail_of_test
 from apps.providers.errors import ErrorKind, ProviderError
 from apps.providers.registry import PROVIDERS
 from apps.providers.types import JsonValue
@@ -43,14 +44,15 @@ class ReadyCheck:
     target: Target
     values: Mapping[str, JsonValue]
     rules: tuple[EgressRule, ...]
+    trail: Trail
 
     async def ask(self) -> Result:
         """The cheapest call that tells: what the provider has for it, else the model's own test."""
         easy, definition = PROVIDERS[self.connection.model.provider].easy, self.target.definition
         if easy is None:
-            return await pipeline.run(self.target, self.values, rules=self.rules)
+            return await pipeline.run(self.target, self.values, rules=self.rules, trail=self.trail)
         asked = easy.check(easy.base_of(definition.url, definition.model), definition.model)
-        return await pipeline.check(self.target, asked, rules=self.rules)
+        return await pipeline.check(self.target, asked, rules=self.rules, trail=self.trail)
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,7 +81,8 @@ def prepare(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> R
     stored = target_of(connection)
     header = key_header(connection.model.definition).lower()
     target = replace(stored, secrets={**stored.secrets, header: form.secret})
-    ready = ReadyCheck(form, connection, target, values, rules.current())
+    trail = trail_of_test(request.workspace, request.user, model=connection.model, connection=connection, values=values)
+    ready = ReadyCheck(form, connection, target, values, rules.current(), trail)
     release_connection()
     return ready
 

@@ -25,6 +25,7 @@ from apps.inference.actions import record_connection_test
 from apps.inference.queries import sample_values
 from apps.inference.result import Failure, Result
 from apps.inference.target import Target, target_of
+from apps.inference.trail import Trail, trail_of_test
 from apps.providers.errors import ProviderError
 from apps.providers.types import JsonValue
 
@@ -37,6 +38,7 @@ class ReadyTest:
     target: Target
     values: dict[str, JsonValue]
     rules: tuple[EgressRule, ...]
+    trail: Trail
 
 
 @require_POST
@@ -48,7 +50,7 @@ async def test_connection(request: WorkspaceRequest, model_id: UUID, connection_
         ready = await sync_to_async(prepare)(request, model_id, connection_id)
     except ProviderError as error:
         return await sync_to_async(refuse)(request, model_id, connection_id, error)
-    result = await pipeline.run(ready.target, ready.values, rules=ready.rules)
+    result = await pipeline.run(ready.target, ready.values, rules=ready.rules, trail=ready.trail)
     return await sync_to_async(finish)(request, ready.connection, result)
 
 
@@ -56,7 +58,8 @@ def prepare(request: WorkspaceRequest, model_id: UUID, connection_id: UUID) -> R
     """Raises ProviderError when the remembered sample does not fit the variables any more."""
     connection = get_connection(get_model(request.workspace, model_id), connection_id)
     values = sample_values(connection.model, request.user)
-    ready = ReadyTest(connection, target_of(connection), values, rules.current())
+    trail = trail_of_test(request.workspace, request.user, model=connection.model, connection=connection, values=values)
+    ready = ReadyTest(connection, target_of(connection), values, rules.current(), trail)
     release_connection()
     return ready
 
