@@ -19,6 +19,10 @@ if ENVIRONMENT not in {"development", "production"}:
 PRODUCTION = ENVIRONMENT == "production"
 DATA_DIR = Path(env.str("PATCHBAY_DATA_DIR", default=str(BASE_DIR / ".data")))
 DEBUG = env.bool("PATCHBAY_DEBUG", default=False)
+# Where calls are written down until they are in the database (apps/traces/journal.py): a disk that outlives the process.
+PATCHBAY_JOURNAL_DIR = Path(env.str("PATCHBAY_JOURNAL_DIR", default=str(DATA_DIR / "journal")))
+# Whether a server process starts the process that brings them in, where the machine has none.
+PATCHBAY_START_WORKER = env.bool("PATCHBAY_START_WORKER", default=True)
 
 
 def from_environment_or_file(variable: str, filename: str, make: Callable[[], str]) -> str:
@@ -48,6 +52,11 @@ CSRF_TRUSTED_ORIGINS = env.list("PATCHBAY_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = env.int("PATCHBAY_TRUSTED_PROXIES", default=0)  # how many proxies in front may set X-Forwarded-For
 PATCHBAY_CA_FILE = env.str("PATCHBAY_CA_FILE", default="")  # a private CA, added to the public ones for calls out
 
+# Where each call is sent as a span (apps/traces/otlp.py): OpenTelemetry's own variables.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+OTEL_EXPORTER_OTLP_HEADERS = env.str("OTEL_EXPORTER_OTLP_HEADERS", default="")
+OTEL_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", default="patchbay")
+
 # The deployment's own AWS identity, which customers' roles trust (spec 07 G). Nothing is taken from instance metadata or from ~/.aws.
 PATCHBAY_AWS_PRINCIPAL_ARN = env.str("PATCHBAY_AWS_PRINCIPAL_ARN", default="")
 PATCHBAY_AWS_ACCESS_KEY_ID = env.str("PATCHBAY_AWS_ACCESS_KEY_ID", default="")
@@ -76,8 +85,13 @@ INSTALLED_APPS = [
     "apps.catalog",
     "apps.external_models",
     "apps.connections",
+    "apps.traces",
+    "apps.usage",
     "apps.inference",
+    "apps.gateway",
     "apps.onboarding",
+    "apps.playground",
+    "apps.api",
     "apps.demo",
 ]
 
@@ -129,7 +143,7 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 10,
+        "timeout": env.float("PATCHBAY_DATABASE_POOL_SECONDS", default=10),  # seconds that a request waits for its turn to write
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;",
     }
 else:
@@ -139,7 +153,9 @@ else:
         "pool": {
             "min_size": 1,
             "max_size": env.int("PATCHBAY_DATABASE_POOL", default=24),
-            "timeout": 3,  # seconds that a request waits for a connection; then it is a 503
+            # Seconds that a request waits for a connection; then it is a 503. A burst is served within them, and a database that is away is
+            # said soon.
+            "timeout": env.float("PATCHBAY_DATABASE_POOL_SECONDS", default=3),
             # The pool waits longer after each attempt that fails, up to minutes. Given up early, the next request tries at once, so that
             # full service is back soon after the database is (F4).
             "reconnect_timeout": 1,
@@ -148,6 +164,8 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://patchbay")}
+if CACHES["default"]["BACKEND"].endswith("RedisCache"):  # one that is away without a word must not hold up calls
+    CACHES["default"].setdefault("OPTIONS", {}).update({"socket_connect_timeout": 1, "socket_timeout": 1})
 
 # Sign-in (spec 07 D5, D6)
 AUTH_USER_MODEL = "accounts.User"
@@ -239,7 +257,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # every answer has a line of our own; tracebacks come from here
         "django.server": {"handlers": ["null"], "propagate": False},
         "uvicorn": {"handlers": [], "propagate": True},
-        "uvicorn.access": {"handlers": ["null"], "propagate": False},
+        # No handler at all: uvicorn then makes no record either: a twentieth of the time of a call.
+        "uvicorn.access": {"handlers": [], "propagate": False},
     },
 }
 

@@ -13,12 +13,19 @@ urlpatterns = [
             [
                 path("", include("apps.catalog.urls")),
                 path("", include("apps.external_models.urls")),
+                path("", include("apps.accounts.api_urls")),
                 path("", include("apps.connections.urls")),
+                path("", include("apps.traces.urls")),
+                path("", include("apps.traces.model_urls")),
+                path("", include("apps.traces.capture_urls")),
+                path("", include("apps.usage.budget_urls")),
                 path("", include("apps.inference.urls")),
                 path("", include("apps.onboarding.urls")),
+                path("", include("apps.playground.urls")),
             ]
         ),
     ),
+    path("api/", include("apps.api.urls")),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 
