@@ -20,6 +20,7 @@ from apps.inference.actions import Tested, record_connection_test, record_test
 from apps.inference.models import TestRun
 from apps.inference.role_checks import plan_trial, try_role
 from apps.inference.target import Target, target_of
+from apps.inference.trail import trail_of_test
 from apps.onboarding.actions import Integration, save_integration
 from apps.onboarding.bedrock_page import BedrockPage
 from apps.onboarding.forms import Mode
@@ -59,7 +60,8 @@ def seed_bedrock(workspace: Workspace, owner: User, staff: User) -> None:
     except NameTaken:
         return  # somebody has one of that name already
     connection = Connection.objects.select_related("model", "workspace").get(model=model)
-    result = async_to_sync(pipeline.run)(target_of(connection), SAMPLE, rules=rules.current())
+    trail = trail_of_test(workspace, owner, model=connection.model, connection=connection, values=SAMPLE)
+    result = async_to_sync(pipeline.run)(target_of(connection), SAMPLE, rules=rules.current(), trail=trail)
     record_connection_test(connection, result=result, workspace_id=workspace.pk, actor=SYSTEM)
 
 
@@ -76,7 +78,8 @@ def connect(workspace: Workspace, role_arn: str, by: Author) -> ExternalModel:
     data = {"name": NAME, "model_id": MODEL_ID, "role_arn": role_arn, "region": REGION}
     page = BedrockPage(data, Mode.TEST, workspace, by.user)
     target = Target(page.definition, {}, page.parameters, authorization=page.authorization())
-    result = async_to_sync(pipeline.run)(target, SAMPLE, rules=rules.current())
+    trail = trail_of_test(workspace, by.user, name=NAME, values=SAMPLE)
+    result = async_to_sync(pipeline.run)(target, SAMPLE, rules=rules.current(), trail=trail)
     tested = Tested(page.digest, SAMPLE, {}, page.origin)
     run = record_test(workspace, model=None, name=NAME, tested=tested, result=result, user=by.user, actor=by.actor)
     page = BedrockPage(data, Mode.CONFIRM, workspace, by.user, run=run)

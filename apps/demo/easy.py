@@ -12,6 +12,7 @@ from apps.external_models.actions import Author
 from apps.inference import pipeline
 from apps.inference.actions import record_connection_test, record_key_check
 from apps.inference.target import target_of
+from apps.inference.trail import trail_of_test
 from apps.onboarding.actions import add_easy_model
 from apps.onboarding.easy import easy_provider
 from apps.onboarding.easy_page import EasyPage
@@ -56,13 +57,16 @@ def connect(workspace: Workspace, easy: EasyModel, name: str, key: str, *, by: A
     data = {"name": name, "key": key, "base_url": provider_url + easy.path}
     page = EasyPage(provider, setup, easy.model_id, {}, data, workspace, by.user, rules.current())
     page.check()
-    result = async_to_sync(pipeline.check)(page.target, page.asked, rules=page.rules)
+    trail = trail_of_test(workspace, by.user, name=page.name)
+    result = async_to_sync(pipeline.check)(page.target, page.asked, rules=page.rules, trail=trail)
     record_key_check(workspace, connection_name=name, model_name=page.name, result=result, actor=by.actor)
     return add_easy_model(page.integration(key_checked=result.passed), workspace=workspace, by=by).connection
 
 
 def try_connection(connection: Connection, by: Author) -> None:
     """*Test* of the connection's menu."""
-    result = async_to_sync(pipeline.run)(target_of(connection), {"prompt": HELLO}, rules=rules.current())
-    assert connection.workspace_id  # noqa: S101 - of a workspace's model
-    record_connection_test(connection, result=result, workspace_id=connection.workspace_id, actor=by.actor)
+    assert connection.workspace  # noqa: S101 - of a workspace's model
+    said = {"prompt": HELLO}
+    trail = trail_of_test(connection.workspace, by.user, model=connection.model, connection=connection, values=said)
+    result = async_to_sync(pipeline.run)(target_of(connection), said, rules=rules.current(), trail=trail)
+    record_connection_test(connection, result=result, workspace_id=connection.workspace.pk, actor=by.actor)

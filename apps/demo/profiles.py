@@ -18,6 +18,7 @@ from apps.inference import pipeline
 from apps.inference.actions import Tested, record_connection_test, record_test
 from apps.inference.models import TestRun
 from apps.inference.target import Target, target_of, with_profile
+from apps.inference.trail import trail_of_test
 from apps.onboarding.actions import Integration, save_integration
 from apps.onboarding.builder import Builder, data_of
 from apps.onboarding.forms import Mode
@@ -64,7 +65,8 @@ def try_page(workspace: Workspace, profile: AuthorizationProfile, data: dict[str
     assert by.user  # noqa: S101 - the demo's models are added by their workspace's owner
     builder = Builder(data, Mode.TEST, workspace, by.user, rules=rules.current())
     target = with_profile(Target(builder.definition, builder.secrets, builder.parameters), profile)
-    result = async_to_sync(pipeline.run)(target, dict(SAMPLE), rules=builder.rules)
+    trail = trail_of_test(workspace, by.user, name=NAME, values=dict(SAMPLE))
+    result = async_to_sync(pipeline.run)(target, dict(SAMPLE), rules=builder.rules, trail=trail)
     tested = Tested(builder.digest, SAMPLE, {}, builder.origin)
     return record_test(workspace, model=None, name=NAME, tested=tested, result=result, user=by.user, actor=by.actor)
 
@@ -85,5 +87,6 @@ def save(workspace: Workspace, profile: AuthorizationProfile, data: dict[str, st
     saved = save_integration(integration, workspace=workspace, model=None, by=by, expected_version=0, creation_key=uuid4(), confirm=True)
     TestRun.objects.filter(pk=run.pk).update(model=saved.model)
     connection = Connection.objects.select_related("model").get(model=saved.model)
-    result = async_to_sync(pipeline.run)(target_of(connection), dict(SAMPLE), rules=rules.current())
+    trail = trail_of_test(workspace, by.user, model=connection.model, connection=connection, values=dict(SAMPLE))
+    result = async_to_sync(pipeline.run)(target_of(connection), dict(SAMPLE), rules=rules.current(), trail=trail)
     record_connection_test(connection, result=result, workspace_id=workspace.pk, actor=by.actor)

@@ -19,6 +19,7 @@ from apps.core.secrets import Secret
 from apps.demo.easy import seed_easy
 from apps.demo.integrations import DEMO_MODELS, DemoModel, State
 from apps.demo.profiles import seed_profile
+from apps.demo.prompts import seed_prompt
 from apps.egress import rules
 from apps.external_models.actions import Author, switch_inferencing
 from apps.external_models.models import ExternalModel
@@ -26,6 +27,7 @@ from apps.inference import pipeline
 from apps.inference.actions import Tested, record_connection_test, record_test
 from apps.inference.models import TestRun
 from apps.inference.target import Target, target_of
+from apps.inference.trail import trail_of_test
 from apps.onboarding.actions import Integration, save_integration
 from apps.onboarding.builder import Builder, data_of
 from apps.onboarding.forms import Mode
@@ -48,6 +50,7 @@ def seed(workspace: Workspace, owner: User, provider_url: str) -> None:
         add_demo_model(workspace, demo, by=by, provider_url=provider_url)
     seed_profile(workspace, by, provider_url)
     seed_easy(workspace, by, provider_url)
+    seed_prompt(workspace, owner)
 
 
 def add_demo_model(workspace: Workspace, demo: DemoModel, *, by: Author, provider_url: str) -> None:
@@ -62,7 +65,7 @@ def add_demo_model(workspace: Workspace, demo: DemoModel, *, by: Author, provide
         switch_inferencing(model, on=False, actor=by.actor)
     elif demo.state is not State.DRAFT:
         for connection in Connection.objects.filter(model=model).select_related("model"):
-            try_connection(workspace, connection, demo, by.actor)
+            try_connection(workspace, connection, demo, by)
 
 
 def page_data(demo: DemoModel, provider_url: str) -> dict[str, str]:
@@ -80,7 +83,8 @@ def try_page(workspace: Workspace, demo: DemoModel, data: Mapping[str, str], by:
     assert by.user  # noqa: S101 - the demo's models are added by their workspace's owner
     builder = Builder(data, Mode.TEST, workspace, by.user, rules=rules.current())
     target = Target(builder.definition, builder.secrets, builder.parameters)
-    result = async_to_sync(pipeline.run)(target, dict(demo.sample), rules=builder.rules)
+    trail = trail_of_test(workspace, by.user, name=demo.name, values=dict(demo.sample))
+    result = async_to_sync(pipeline.run)(target, dict(demo.sample), rules=builder.rules, trail=trail)
     tested = Tested(builder.digest, dict(demo.sample), {}, builder.origin)
     return record_test(workspace, model=None, name=demo.name, tested=tested, result=result, user=by.user, actor=by.actor)
 
@@ -104,7 +108,8 @@ def save_page(workspace: Workspace, demo: DemoModel, data: Mapping[str, str], ru
     return saved.model
 
 
-def try_connection(workspace: Workspace, connection: Connection, demo: DemoModel, actor: Actor) -> None:
+def try_connection(workspace: Workspace, connection: Connection, demo: DemoModel, by: Author) -> None:
     """*Test* of the connection's menu."""
-    result = async_to_sync(pipeline.run)(target_of(connection), dict(demo.sample), rules=rules.current())
-    record_connection_test(connection, result=result, workspace_id=workspace.pk, actor=actor)
+    trail = trail_of_test(workspace, by.user, model=connection.model, connection=connection, values=dict(demo.sample))
+    result = async_to_sync(pipeline.run)(target_of(connection), dict(demo.sample), rules=rules.current(), trail=trail)
+    record_connection_test(connection, result=result, workspace_id=workspace.pk, actor=by.actor)

@@ -22,6 +22,7 @@ from apps.inference.actions import record_key_check, record_refusal
 from apps.inference.models import TestRun
 from apps.inference.result import Result
 from apps.inference.target import Target
+from apps.inference.trail import Trail, trail_of_test
 from apps.onboarding.actions import add_easy_model
 from apps.onboarding.builder import as_uuid
 from apps.onboarding.easy import carried, check_model_id, easy_provider, step_url
@@ -37,6 +38,7 @@ class ReadyCheck:
 
     page: EasyPage
     target: Target
+    trail: Trail
 
 
 @require_http_methods(["GET", "POST"])
@@ -47,7 +49,7 @@ async def credentials(request: WorkspaceRequest, provider: str) -> HttpResponse:
     ready = await sync_to_async(prepare)(request, provider)
     if isinstance(ready, HttpResponse):
         return ready
-    result = await pipeline.check(ready.target, ready.page.asked, rules=ready.page.rules)
+    result = await pipeline.check(ready.target, ready.page.asked, rules=ready.page.rules, trail=ready.trail)
     return await sync_to_async(finish)(request, ready.page, result)
 
 
@@ -66,7 +68,7 @@ def prepare(request: WorkspaceRequest, provider: str) -> ReadyCheck | HttpRespon
         return show(request, page, status=422)
     if step == "save-anyway":
         return save(request, page, key_checked=False)
-    ready = ReadyCheck(page, page.target)
+    ready = ReadyCheck(page, page.target, trail_of_test(request.workspace, request.user, name=page.name))
     release_connection()
     return ready
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from apps.core.json_tree import Tree
 from apps.external_models.definition import SECRET_HEADERS, Feature, Modality
 from apps.onboarding.builder import SPARE_ROWS, Builder
 from apps.onboarding.forms import IntegrationForm, variable_initial
@@ -13,7 +14,7 @@ from apps.onboarding.import_page import ImportNote, note_in
 from apps.onboarding.request_preview import RequestPreview, preview_request
 from apps.onboarding.slots import LABELS, Slot, shorten, slots_of
 from apps.onboarding.structures import FEATURE_NOTES, MODALITY_NOTES, STRUCTURES, HeaderOffer, Structure
-from apps.onboarding.tree import Tree
+from apps.onboarding.tree import MAX_SHOWN, PickTree
 from apps.providers.types import Variable
 
 ANCHORS = {"body": "body"}
@@ -136,11 +137,11 @@ class Page:
 
     @property
     def tree(self) -> SafeString:
+        if not self.builder.definition.is_template:  # a structure reads the answer: there is nothing to pick
+            return Tree(longest=MAX_SHOWN).render(self.builder.document)
         patched = {slot.path.removeprefix("$.").removeprefix("$"): slot.key for slot in self.slots if slot.path}
-        # Where a structure reads the answer, there is nothing to pick.
-        picks = self.builder.definition.is_template
-        pick_url = reverse(self.builder.urls.pick, args=[self.builder.workspace.slug]) if picks else ""
-        return Tree(patched if picks else {}, pick_url).render(self.builder.document)
+        pick_url = reverse(self.builder.urls.pick, args=[self.builder.workspace.slug])
+        return PickTree(longest=MAX_SHOWN, patched=patched, pick_url=pick_url).render(self.builder.document)
 
     @property
     def import_note(self) -> ImportNote | None:

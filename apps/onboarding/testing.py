@@ -10,6 +10,7 @@ from apps.core.http import Limits
 from apps.inference.actions import Tested, record_test
 from apps.inference.result import Result
 from apps.inference.target import Target, with_profile
+from apps.inference.trail import Trail, trail_of_test
 from apps.onboarding import proposing
 from apps.onboarding.builder import Builder
 from apps.onboarding.forms import Mode
@@ -27,6 +28,7 @@ class ReadyTest:
     target: Target
     values: dict[str, JsonValue]
     sample: dict[str, str]
+    trail: Trail
 
 
 def prepare_test(request: WorkspaceRequest, page: type[Builder]) -> ReadyTest | HttpResponse:
@@ -40,8 +42,9 @@ def prepare_test(request: WorkspaceRequest, page: type[Builder]) -> ReadyTest | 
     limits = Limits(first_byte=builder.model.first_byte_seconds, total=builder.model.total_seconds) if builder.model else Limits()
     target = Target(proposing.testable(builder.definition), builder.secrets, builder.parameters, limits, builder.authorization())
     target = with_profile(target, builder.profile)
+    trail = trail_of_test(request.workspace, request.user, model=builder.model, name=builder.name, values=values)
     release_connection()
-    return ReadyTest(builder, target, values, raw_sample(fields))
+    return ReadyTest(builder, target, values, raw_sample(fields), trail)
 
 
 def raw_sample(fields: list[SampleField]) -> dict[str, str]:

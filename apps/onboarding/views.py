@@ -174,7 +174,7 @@ async def test(request: WorkspaceRequest, page: type[Builder] = Builder) -> Http
     ready = await sync_to_async(prepare_test)(request, page)
     if isinstance(ready, HttpResponse):
         return ready
-    result = await pipeline.run(ready.target, ready.values, rules=ready.builder.rules)
+    result = await pipeline.run(ready.target, ready.values, rules=ready.builder.rules, trail=ready.trail)
     return await sync_to_async(finish_test)(request, ready, result)
 
 
