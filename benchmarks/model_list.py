@@ -8,36 +8,21 @@ held to the number of queries only (benchmarks/README.md says why).
 """
 
 import argparse
-import os
 import random
 import re
-import statistics
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-SCRATCH = tempfile.TemporaryDirectory(prefix="patchbay-benchmark-")
-os.environ["PATCHBAY_DATA_DIR"] = SCRATCH.name
-os.environ.setdefault("PATCHBAY_LOG_LEVEL", "WARNING")
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import django
-
-django.setup()
-
-from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pages import measure, scratch_database
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.permissions import Role
@@ -180,46 +165,14 @@ def pages(client: Client, paths: tuple[str, str]) -> list[Page]:
     ]
 
 
-def measure(client: Client, paths: tuple[str, str], page: Page, rounds: int) -> tuple[list[float], list[int]]:
-    """p50 in milliseconds and number of queries, for each size. The sizes take turns, so that a busy moment hits both."""
-    urls = [path + query for path, query in zip(paths, page.queries, strict=True)]
-    counts = []
-    for url in urls:
-        with CaptureQueriesContext(database) as captured:
-            assert client.get(url).status_code == 200, url
-        counts.append(len(captured))
-    times: list[list[float]] = [[], []]
-    for _ in range(rounds):
-        for taken, url in zip(times, urls, strict=True):
-            start = time.perf_counter()
-            client.get(url)
-            taken.append((time.perf_counter() - start) * 1000)
-    return [statistics.median(taken) for taken in times], counts
-
-
-@contextmanager
-def scratch_database() -> Iterator[None]:
-    """A migrated database of our own, with the statistics that a running one has."""
-    settings.DATABASES["default"].setdefault("TEST", {})
-    if database.vendor == "sqlite":
-        database.settings_dict["TEST"]["NAME"] = str(Path(SCRATCH.name) / "benchmark.sqlite3")  # a file, as in use
-    else:
-        database.settings_dict["TEST"]["NAME"] = f"patchbay_benchmark_{os.getpid()}"
-    before = database.settings_dict["NAME"]
-    database.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        yield
-    finally:
-        database.creation.destroy_test_db(before, verbosity=0)
-
-
 def report(client: Client, paths: tuple[str, str], rounds: int) -> bool:
     """Print the table; whether every page is within the goals."""
     print(f"{'page':38} {'queries':>9} {'p50 ms':>7} {'p50 ms':>7} {'ratio':>6}")
     print(f"{'':38} {'':>9} {SIZES[0]:>7,} {SIZES[1]:>7,}")
     good = True
     for page in pages(client, paths):
-        (small, large), counts = measure(client, paths, page, rounds)
+        first, second = (path + query for path, query in zip(paths, page.queries, strict=True))
+        (small, large), counts = measure(client, (first, second), rounds)
         slower = large > MAX_RATIO * small
         missed = max(counts) > MAX_QUERIES or (slower and not page.is_search)
         good = good and not missed
