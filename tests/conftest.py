@@ -11,13 +11,14 @@ from django.test import Client
 from hypothesis import settings
 
 from apps.accounts.models import User
+from apps.audit import watch
+from apps.audit.chain import PLATFORM
+from apps.core import redaction
 from tests.support.cast import Cast, make_cast
 
 # The same examples in every run: a red build is the change's fault, never the dice's.
 settings.register_profile("patchbay", derandomize=True, deadline=None)
 settings.load_profile("patchbay")
-
-pytest_plugins = ["tests.support.database"]
 
 type ClientFor = Callable[[User | None], Client]
 
@@ -50,6 +51,15 @@ def _fresh_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_copies() -> Iterator[None]:
+    """What a process keeps of the database must not outlive the test; nor must the thread that watches for changes."""
+    yield
+    watch.stop()
+    watch.announce(PLATFORM)
+    redaction._revealed.set(None)  # the test was a context of its own; every key of the whole run would be looked for in every text
 
 
 @pytest.fixture

@@ -5,26 +5,32 @@ the thing and returns the argument). Inside a workspace "who" are the letters of
 
     O owner   A admin   M member   R reviewer   V viewer
 
-Elsewhere it is PUBLIC, SIGNED_IN or STAFF. What is checked of every row: who may gets an answer that is neither a refusal nor an error;
-a missing role gets 403; somebody of another workspace gets 404, also when they ask for the thing through their own workspace; nobody
-is sent to sign-in.
+Elsewhere it is PUBLIC, SIGNED_IN or STAFF, and for programs the scope that their key needs. What is checked of every row: who may gets
+an answer that is neither a refusal nor an error; a missing role gets 403; somebody of another workspace gets 404, also when they ask for
+the thing through their own workspace; nobody is sent to sign-in.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.http import HttpResponse
 from django.urls import reverse
 
-from apps.accounts.models import User
-from apps.accounts.permissions import Role
+from apps.accounts.models import ApiKey, Membership, User
+from apps.accounts.permissions import Role, Scope
 from apps.connections.models import AuthorizationProfile, Connection
 from apps.external_models.definition import Definition, Header
 from apps.external_models.models import ExternalModel, Status
 from apps.external_models.names import name_key
+from apps.playground.draft import Draft
+from apps.playground.models import Lane, PlaygroundRun, Prompt
+from apps.traces.models import Trace
 from tests.conftest import ClientFor
+from tests.support.api_keys import make_key, make_new_key
+from tests.support.calls import entry, keep
 from tests.support.cast import Cast
 from tests.support.models import make_easy_model
 from tests.support.profiles import make_profile
@@ -33,7 +39,15 @@ from tests.support.routes import routes
 PUBLIC, SIGNED_IN, STAFF = "public", "signed in", "staff"
 LETTERS = {"O": Role.OWNER, "A": Role.ADMIN, "M": Role.MEMBER, "R": Role.REVIEWER, "V": Role.VIEWER}
 
-type Argument = str | Callable[[Cast], object]
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An argument that names a thing of whoever asks: nobody sees another's."""
+
+    make: Callable[[Cast, User], object]
+
+
+type Argument = str | Own | Callable[[Cast], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +81,43 @@ def an_easy_model(cast: Cast) -> object:
     return (made or make_easy_model(cast.harbor, cast.alice)).pk
 
 
+def a_trace(cast: Cast) -> object:
+    """A call of Bob's, who sees no others."""
+    found = Trace.objects.filter(workspace=cast.harbor).first()
+    return (found or keep(entry(cast.harbor, by=cast.bob))[0]).pk
+
+
 def a_profile(cast: Cast) -> object:
     found = AuthorizationProfile.objects.filter(workspace=cast.harbor).first()
     return (found or make_profile(cast.harbor, cast.alice)).pk
 
 
+def an_api_key(cast: Cast) -> ApiKey:
+    return ApiKey.objects.filter(app__workspace=cast.harbor).first() or make_new_key(cast.harbor, cast.alice).key
+
+
+API_APP = {"app_id": lambda cast: an_api_key(cast).app_id}
+API_KEY = {**API_APP, "key_id": lambda cast: an_api_key(cast).pk}
+
+
+def a_run_of(cast: Cast, person: User) -> object:
+    run = PlaygroundRun.objects.create(workspace=cast.harbor, created_by=person, request=Draft().to_json())
+    Lane.objects.create(run=run, number=1, model_id=uuid4(), model_name="Row model", state="done")
+    return run.pk
+
+
+def a_prompt(cast: Cast) -> object:
+    defaults = {"name": "Row prompt", "created_by": cast.alice}
+    prompt = Prompt.objects.get_or_create(workspace=cast.harbor, name_key=name_key("Row prompt"), defaults=defaults)[0]
+    prompt.versions.get_or_create(number=1, defaults={"model_name": "Row model", "author_name": "Alice Owner"})
+    return prompt.pk
+
+
 MODEL = {"model_id": a_model}
 PROFILE = {"profile_id": a_profile}
 CONNECTION = {"model_id": a_model, "connection_id": a_connection}
+PROMPT = {"prompt_id": a_prompt}
+OWN_LANE = {"run_id": Own(a_run_of), "number": "1"}
 
 ROWS = [
     Row("health_live", PUBLIC),
@@ -106,9 +149,12 @@ ROWS = [
     Row("catalog:catalog_list", "OAMRV"),
     Row("external_models:model_list", "OAMRV"),
     Row("external_models:definition", "OAMRV", kwargs=MODEL),
+    Row("external_models:time_limits", "OAM", kwargs=MODEL),
+    Row("external_models:time_limits", "OAM", "POST", MODEL),
     Row("external_models:model_audit", "OAR", kwargs=MODEL),
     Row("external_models:switch_inferencing", "OAM", "POST", MODEL, {"on": "1"}),
     Row("external_models:copy_model", "OAM", "POST", MODEL),
+    Row("external_models:example", "OAMRV"),
     Row("external_models:delete_model", "OA", kwargs=MODEL),
     Row("external_models:delete_model", "OA", "POST", MODEL),
     Row("connections:connection_list", "OAMRV", kwargs=MODEL),
@@ -122,6 +168,33 @@ ROWS = [
     Row("inference:test_connection", "OAM", "POST", CONNECTION),
     Row("inference:rotate_key", "OAM", kwargs=CONNECTION),
     Row("inference:rotate_key", "OAM", "POST", CONNECTION),
+    Row("traces:trace_list", "OAMR"),
+    Row("traces:choose_columns", "OAMR", "POST", data={"column": "cost"}),
+    Row("traces:export", "OAMR"),
+    Row("traces:export", "OAMR", "POST", data={"format": "csv"}),
+    Row("traces:trace_detail", "OAMR", kwargs={"trace_id": a_trace}),
+    Row("model_traces:requests", "OAR"),
+    Row("model_traces:activity", "OAMR", kwargs=MODEL),
+    Row("model_traces:signal_path", "OAR", kwargs=MODEL),
+    Row("model_traces:programs", "OAR", kwargs=MODEL),
+    Row("playground:page", "OAM"),
+    Row("playground:edit", "OAM", "POST"),
+    Row("playground:run", "OAM", "POST"),
+    Row("playground:code", "OAM", "POST"),
+    Row("playground:switch_on", "OAM", "POST"),
+    Row("playground:save", "OAM", "POST"),
+    Row("playground:lane", "OAM", kwargs=OWN_LANE),
+    Row("playground:lane_stream", "OAM", kwargs=OWN_LANE),
+    Row("playground:lane_stop", "OAM", "POST", OWN_LANE),
+    Row("playground:prompt_list", "OAM"),
+    Row("playground:prompt", "OAM", kwargs=PROMPT),
+    Row("playground:prompt_compare", "OAM", kwargs=PROMPT),
+    Row("playground:prompt_restore", "OAM", "POST", PROMPT, {"version": "1"}),
+    Row("playground:prompt_rename", "OAM", "POST", PROMPT, {"name": "Renamed"}),
+    Row("playground:prompt_delete", "OA", kwargs=PROMPT),
+    Row("playground:prompt_delete", "OA", "POST", PROMPT),
+    Row("api:prompt_run", Scope.INFERENCE_INVOKE, "POST", PROMPT, ok=frozenset({409})),  # its model is gone
+    Row("api:nothing_here", PUBLIC, kwargs={"rest": "no/such"}, ok=frozenset({404})),
     Row("connections:profile_list", "OA"),
     Row("connections:profile_add", "OA"),
     Row("connections:profile_add", "OA", "POST", data={"type": "bearer"}),
@@ -129,11 +202,28 @@ ROWS = [
     Row("connections:profile_edit", "OA", "POST", PROFILE),
     Row("connections:profile_delete", "OA", kwargs=PROFILE),
     Row("connections:profile_delete", "OA", "POST", PROFILE),
+    Row("api_apps:app_list", "OA"),
+    Row("api_apps:app_new", "OA"),
+    Row("api_apps:app_new", "OA", "POST"),
+    Row("api_apps:app_edit", "OA", kwargs=API_APP),
+    Row("api_apps:app_edit", "OA", "POST", API_APP),
+    Row("api_apps:app_delete", "OA", kwargs=API_APP),
+    Row("api_apps:app_delete", "OA", "POST", API_APP),
+    Row("api_apps:key_new", "OA", kwargs=API_APP),
+    Row("api_apps:key_new", "OA", "POST", API_APP),
+    Row("api_apps:key_edit", "OA", kwargs=API_KEY),
+    Row("api_apps:key_edit", "OA", "POST", API_KEY),
+    Row("budgets:key_budget", "OA", kwargs=API_KEY),
+    Row("budgets:model_budgets", "OAR", kwargs=MODEL),
+    Row("api_apps:key_revoke", "OA", kwargs=API_KEY),
+    Row("api_apps:key_revoke", "OA", "POST", API_KEY),
     Row("inference:profile_test", "OA", "POST", PROFILE),
     Row("inference:profile_consent", "OA", "POST", PROFILE),
     Row("inference:profile_callback", "OA", kwargs=PROFILE),
     Row("connections:whose_key", "OA"),
     Row("connections:whose_key", "OA", "POST"),
+    Row("capture:settings", "OA"),
+    Row("capture:settings", "OA", "POST"),
     Row("onboarding:custom_new", "OAM"),
     Row("onboarding:add_model", "OAM"),
     Row("onboarding:easy_provider", "OAM"),
@@ -179,13 +269,23 @@ ROWS = [
 WHOLE_NAMESPACES = {"admin"}
 
 
-def url_of(row: Row, cast: Cast, workspace: str) -> str:
-    kwargs = {name: value(cast) if callable(value) else value for name, value in row.kwargs.items()}
+def argument(value: Argument, cast: Cast, person: User | None) -> object:
+    if isinstance(value, Own):
+        return value.make(cast, person or cast.alice)
+    return value(cast) if callable(value) else value
+
+
+def url_of(row: Row, cast: Cast, workspace: str, person: User | None = None) -> str:
+    kwargs = {name: argument(value, cast, person) for name, value in row.kwargs.items()}
     return reverse(row.name, kwargs=kwargs | ({"workspace": workspace} if is_in_workspace(row) else {}))
 
 
 def is_in_workspace(row: Row) -> bool:
-    return row.who not in {PUBLIC, SIGNED_IN, STAFF}
+    return row.who not in {PUBLIC, SIGNED_IN, STAFF} and not is_for_programs(row)
+
+
+def is_for_programs(row: Row) -> bool:
+    return row.who in set(Scope)
 
 
 def ask(client_for: ClientFor, person: User | None, row: Row, url: str) -> HttpResponse:
@@ -206,18 +306,18 @@ def outcome(row: Row, response: Any) -> str:
 def test_in_a_workspace(row: Row, cast: Cast, client_for: ClientFor) -> None:
     def found(person: User | None, workspace: str = cast.harbor.slug) -> str:
         # A new address each time: a delete that was allowed has taken the thing away.
-        return outcome(row, ask(client_for, person, row, url_of(row, cast, workspace)))
+        return outcome(row, ask(client_for, person, row, url_of(row, cast, workspace, person)))
 
     expected = {role.value: "allowed" if letter in row.who else "403" for letter, role in LETTERS.items()}
     assert {role.value: found(user) for role, user in cast.by_role().items()} == expected
     assert found(None) == "sign in"
     assert found(cast.charlie) == "404"
     assert found(cast.pat) == "404", "platform staff have no right in a workspace"
-    if any(callable(value) for value in row.kwargs.values()):
+    if any(callable(value) or isinstance(value, Own) for value in row.kwargs.values()):
         assert found(cast.charlie, cast.other.slug) == "404", "harbor's thing through another workspace"
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if not is_in_workspace(row)], ids=str)
+@pytest.mark.parametrize("row", [row for row in ROWS if not is_in_workspace(row) and not is_for_programs(row)], ids=str)
 def test_elsewhere(row: Row, cast: Cast, client_for: ClientFor) -> None:
     url = url_of(row, cast, "")
     found = {
@@ -234,6 +334,25 @@ def test_elsewhere(row: Row, cast: Cast, client_for: ClientFor) -> None:
             assert found == {"nobody": "sign in", "alice": "allowed", "pat": "allowed"}
         case "staff":
             assert found == {"nobody": "sign in", "alice": "403", "pat": "allowed"}
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if is_for_programs(row)], ids=str)
+def test_for_programs(row: Row, transactional_cast: Cast, client_for: ClientFor) -> None:
+    """D2, D4: a key of the workspace with the scope, whose maker may; no session of anybody's."""
+    cast, url = transactional_cast, url_of(row, transactional_cast, "")
+
+    def found(person: User | None, key: str = "") -> int:
+        headers = {"x-api-key": key} if key else {}
+        return int(getattr(client_for(person), row.method.lower())(url, content_type="application/json", headers=headers).status_code)
+
+    scope = Scope(row.who)
+    assert found(None, make_key(cast.harbor, cast.alice, [scope])) in row.ok
+    assert found(None, make_key(cast.harbor, cast.alice, set(Scope) - {scope})) == 403
+    assert found(None, make_key(cast.other, cast.charlie, [scope])) == 404
+    assert {found(person) for person in (None, cast.alice, cast.pat)} == {401}
+    bobs = make_key(cast.harbor, cast.bob, [scope])
+    Membership.objects.filter(user=cast.bob).update(role=Role.VIEWER)
+    assert found(None, bobs) == 403, "a key may no more than its maker"
 
 
 @pytest.mark.parametrize("route", [route for route in routes() if "admin" in route.namespaces], ids=lambda route: route.name or route.path)

@@ -51,6 +51,15 @@ def test_the_price_package_is_an_extra() -> None:
     assert "uv sync --locked --no-dev --extra prices" in (ROOT / "Dockerfile").read_text()
 
 
+def test_the_span_package_is_an_extra() -> None:
+    """Few send spans; and it brings nothing that could open connections beside our own client (B)."""
+    packages = locked()
+    brought = {entry["name"] for entry in packages["opentelemetry-proto"]["dependencies"]}
+    assert brought == {"protobuf"}
+    assert run_time_packages().isdisjoint({"opentelemetry-proto", "protobuf"})
+    assert "--extra otel" in (ROOT / "Dockerfile").read_text()
+
+
 def test_every_package_is_locked_with_hashes() -> None:
     """H: what is installed is what was checked."""
     packages = locked()

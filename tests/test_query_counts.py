@@ -6,7 +6,7 @@ The numbers hold for a warm process (data keys unwrapped, egress rules and cache
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -14,13 +14,20 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from apps.accounts.models import ApiKey
 from apps.catalog.models import CatalogModel
 from apps.connections.models import Connection, ConnectionSecret
 from apps.core.secrets import Secret, seal
 from apps.external_models.actions import switch_inferencing
 from apps.external_models.models import ExternalModel
+from apps.playground.draft import Draft
+from apps.playground.models import Lane, PlaygroundRun, Prompt, PromptVersion
+from apps.traces.models import NONE
+from apps.traces.record import Attempt
 from tests.conftest import ClientFor
+from tests.support.api_keys import add_key, make_new_key
 from tests.support.aws import bedrock_definition, good_role, register
+from tests.support.calls import entry, keep, make_traces
 from tests.support.cast import Cast
 from tests.support.catalog import fill_many
 from tests.support.models import actor, make_connection, make_easy_model, make_many, make_model, make_system_model
@@ -169,6 +176,87 @@ def on_model(cast: Cast, rows: int) -> dict[str, Any]:
     return {"model_id": with_profiles(cast, rows)["model_id"]}
 
 
+def traces(cast: Cast, rows: int) -> dict[str, Any]:
+    make_traces(cast.harbor, rows, by=cast.alice)
+    return {}
+
+
+def called(cast: Cast, rows: int) -> dict[str, Any]:
+    """A model called by many sources through many connections."""
+    model = make_model(cast.harbor, cast.alice, f"Called {rows}")
+    with_connections([model], rows)
+    for number, through in enumerate(Connection.objects.filter(model=model)):
+        keep(entry(cast.harbor, source_type="api_key", source_id=f"app-{number}", model_id=model.pk, connection_id=through.pk))
+    return {"model_id": model.pk}
+
+
+def one_trace(cast: Cast, rows: int) -> dict[str, Any]:
+    attempts = tuple(Attempt(uuid4(), f"Connection {number}", 10.0) for number in range(rows))
+    return {"trace_id": keep(entry(cast.harbor, by=cast.alice, attempts=attempts))[0].pk}
+
+
+def api_apps(cast: Cast, rows: int) -> dict[str, Any]:
+    """Apps with two keys each."""
+    for _ in range(rows):
+        add_key(make_new_key(cast.harbor, cast.alice).key.app, cast.alice)
+    return {}
+
+
+def one_api_app(cast: Cast, rows: int) -> dict[str, Any]:
+    """One with so many keys."""
+    app = make_new_key(cast.harbor, cast.alice).key.app
+    for _ in range(rows):
+        add_key(app, cast.alice)
+    return {"app_id": app.pk}
+
+
+def one_api_key(cast: Cast, rows: int) -> dict[str, Any]:
+    found = one_api_app(cast, rows)
+    return {**found, "key_id": ApiKey.objects.filter(app=found["app_id"]).latest("created_at").pk}
+
+
+def prompts(cast: Cast, rows: int) -> dict[str, Any]:
+    """So many prompts, the last of them with so many versions; and so many models to choose from."""
+    with_connections(make_many(cast.harbor, rows))
+    for number in range(rows):
+        prompt = Prompt.objects.create(workspace=cast.harbor, name=f"Prompt {number}", name_key=f"prompt {number} {uuid4()}")
+        PromptVersion.objects.create(prompt=prompt, number=1, model_name="GPT-4o", author_name="Alice Owner")
+    more = [PromptVersion(prompt=prompt, number=number, model_name="GPT-4o", author_name="Bob") for number in range(2, rows + 1)]
+    PromptVersion.objects.bulk_create(more)
+    Prompt.objects.filter(pk=prompt.pk).update(newest=rows)
+    return {"prompt_id": prompt.pk}
+
+
+def playground(cast: Cast, rows: int) -> dict[str, Any]:
+    prompts(cast, rows)
+    return {}
+
+
+def a_lane(cast: Cast, rows: int) -> dict[str, Any]:
+    """A lane that was run, of a run with four."""
+    run = PlaygroundRun.objects.create(workspace=cast.harbor, created_by=cast.alice, request=Draft().to_json())
+    for number in range(1, 5):
+        Lane.objects.create(run=run, number=number, model_id=uuid4(), model_name="GPT-4o", state="done")
+    return {"run_id": run.pk, "number": 1}
+
+
+def budgeted(cast: Cast, rows: int) -> dict[str, Any]:
+    """A model called through many connections, each with a budget."""
+    found = called(cast, rows)
+    Connection.objects.filter(model=found["model_id"]).update(budget_per_day=5, budget_per_month=50)
+    return found
+
+
+def budgeted_key(cast: Cast, rows: int) -> dict[str, Any]:
+    """A key that has called through many connections."""
+    found = one_api_key(cast, 1)
+    ApiKey.objects.update(budget_per_day=5, budget_per_month=50)
+    model = called(cast, rows)
+    for through in Connection.objects.filter(model=model["model_id"]):
+        keep(entry(cast.harbor, source_type="api_key", source_id=found["key_id"], model_id=through.model_id, connection_id=through.pk))
+    return found
+
+
 LIST = "external_models:model_list"
 SUPPORTED = "catalog:catalog_list"
 # Session, person and workspaces are three of each number.
@@ -182,8 +270,10 @@ PAGES = [
     Page(SUPPORTED, 6, supported, total=True, htmx=True),
     Page(SUPPORTED, 7, supported, "?q=model&provider=openai&modality=image&retired=yes", total=True),
     Page("external_models:definition", 6, connections),
+    Page("external_models:time_limits", 4, connections),
     Page("external_models:model_audit", 7, events),
-    Page("external_models:delete_model", 5, connections),
+    Page("external_models:delete_model", 6, connections),
+    Page("external_models:example", 5, models),
     Page("connections:connection_list", 9, connections),
     Page("connections:connection_list", 10, on_model),
     Page("external_models:definition", 7, on_model),
@@ -193,12 +283,38 @@ PAGES = [
     Page("connections:edit_connection", 7, one_connection),
     Page("connections:delete_connection", 7, one_connection),
     Page("inference:rotate_key", 6, one_connection),
+    Page("traces:trace_list", 6, traces),
+    Page("traces:trace_list", 8, traces, "?q=hail&where=status:is:success&where=response_time:gt:1&match=any", htmx=True),
+    Page("traces:trace_list", 7, traces, f"?model={NONE}&connection={NONE}&period=custom&first=2026-01-01"),
+    Page("model_traces:activity", 8, connections),
+    Page("model_traces:requests", 4, traces, f"?model={NONE}&model={UUID(int=1)}"),
+    Page("model_traces:signal_path", 13, called),
+    Page("model_traces:programs", 6, called, htmx=True),
+    Page("budgets:model_budgets", 9, budgeted),
+    Page("budgets:key_budget", 9, budgeted_key),
+    Page("traces:trace_detail", 5, one_trace),
+    Page("traces:export", 3, traces),
     Page("connections:whose_key", 4, models),
+    Page("capture:settings", 4, models),
+    Page("playground:page", 6, playground),
+    Page("playground:lane", 4, a_lane, htmx=True),
+    Page("playground:lane_stream", 6, a_lane),
+    Page("playground:prompt_list", 4, playground),
+    Page("playground:prompt", 6, prompts),
+    Page("playground:prompt_compare", 7, prompts),
+    Page("playground:prompt_delete", 4, prompts),
     Page("connections:profile_list", 5, profiles),
     Page("connections:profile_add", 3, profiles),
     Page("connections:profile_add", 6, profiles, "?type=client_credentials"),
     Page("connections:profile_edit", 9, one_profile),
     Page("connections:profile_delete", 6, one_profile),
+    Page("api_apps:app_list", 6, api_apps),
+    Page("api_apps:app_new", 9, api_apps),  # to the password: allauth asks for each kind of second factor
+    Page("api_apps:key_new", 10, one_api_app),
+    Page("api_apps:app_edit", 4, one_api_app),
+    Page("api_apps:app_delete", 5, one_api_app),
+    Page("api_apps:key_edit", 5, one_api_key),
+    Page("api_apps:key_revoke", 6, one_api_key),
     Page("inference:profile_callback", 6, one_profile),
     Page("onboarding:custom_new", 5, models),
     Page("onboarding:bedrock_new", 7, models),

@@ -4,11 +4,12 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
-from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.models import ApiKey, Membership, User, Workspace
 from apps.accounts.permissions import Role
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from tests.conftest import ClientFor
+from tests.support.api_keys import make_new_key
 from tests.support.cast import PASSWORD, Cast
 
 BASE = "/platform-admin/accounts"
@@ -93,3 +94,19 @@ def test_no_admin_holds_secrets_or_edits_in_lists() -> None:
     labels = {model._meta.label for model in admin.site._registry}
     assert "mfa.Authenticator" not in labels
     assert [model for model, options in admin.site._registry.items() if options.list_editable] == []
+
+
+@pytest.mark.parametrize("model", ["apiapp", "apikey"])
+def test_api_apps_and_keys_are_shown_without_secret_or_hash(model: str, cast: Cast, staff: Client) -> None:
+    """A11, D7."""
+    new = make_new_key(cast.harbor, cast.alice)
+    key = ApiKey.objects.get(pk=new.key.pk)
+    change = f"{BASE}/{model}/{key.app_id if model == 'apiapp' else key.pk}/change/"
+    pages = staff.get(f"{BASE}/{model}/").content.decode() + staff.get(change).content.decode()
+    assert cast.harbor.name in pages
+    assert key.app.name in pages
+    for hidden in (new.text.show(), new.text.show().rpartition("_")[2], key.digest):
+        assert hidden not in pages
+    assert staff.post(change, {"name": "x"}).status_code == 403
+    assert staff.get(f"{BASE}/{model}/add/").status_code == 403
+    assert staff.post(change.replace("change", "delete"), {"post": "yes"}).status_code == 403

@@ -90,6 +90,11 @@ def test_the_form_asks_for_what_the_definition_leaves_open(cast: Cast, bob: Clie
         "secret-x-client-key": "X-Client-Key",
         "p-region": "region in the URL",
         "p-deployment": "deployment in the URL",
+        "priority": "Priority optional",
+        "weight": "Weight optional",
+        "requests_per_minute": "Requests per minute optional",
+        "tokens_per_minute": "Tokens per minute optional",
+        "calls_at_once": "Calls at once optional",
     }
     assert {field["name"] for field in form.all("input", type_="password")} == {"secret-x-api-key", "secret-x-client-key"}
 

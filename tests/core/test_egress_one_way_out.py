@@ -16,6 +16,8 @@ ASYNCIO_OPENERS = {
     "open_connection", "create_connection", "sock_connect", "open_unix_connection", "create_datagram_endpoint", "getaddrinfo",
 }  # fmt: skip
 WAY_OUT = {"core/http.py", "core/dial.py", "core/dns.py", "core/tls.py"}
+# Names the errors of TLS that a connection ends with; what it reads and writes, core/dial.py has opened.
+WAY_OUT |= {"core/wire.py"}
 SIGNER = {"core/sigv4.py": "botocore"}  # its signer, which opens no connection: it adds headers to what core/http.py sends
 STAND_ALONE = "demo/provider/"  # a server of its own, which imports nothing of the product
 LISTENERS = {"demo/serving.py", "demo/management/commands/demo.py"}  # take connections on loopback, open none

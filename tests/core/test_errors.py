@@ -108,7 +108,9 @@ def test_live_asks_nothing(client: Client) -> None:
 def test_ready(db: None, client: Client) -> None:
     response = client.get("/health/ready")
     assert response.status_code == 200
-    assert response.json()["checks"] == {"process": "ok", "secret_keys": "ok", "database": "ok", "migrations": "ok", "stored_secrets": "ok"}
+    expected = ("process", "secret_keys", "journal", "database", "migrations", "stored_secrets")
+    assert response.json()["checks"] == dict.fromkeys(expected, "ok")
+    assert "traces_behind_seconds" in response.json()
     assert not response.cookies
 
 
@@ -131,6 +133,7 @@ def test_not_ready_with_a_migration_waiting(db: None, client: Client) -> None:
     assert response.json()["checks"] == {
         "process": "ok",
         "secret_keys": "ok",
+        "journal": "ok",
         "database": "ok",
         "migrations": "failed",
         "stored_secrets": "failed",
@@ -157,6 +160,7 @@ def test_htmx_is_configured_as_d9_says(db: None, client: Client) -> None:
     off = dict.fromkeys(["allowEval", "allowScriptTags", "includeIndicatorStyles"], False)
     expected = {**off, "selfRequestsOnly": True, "historyCacheSize": 0}
     assert json.loads(config[1]).items() >= expected.items()
+    assert json.loads(config[1])["defaultSettleDelay"] == 0  # until it is over nothing that came answers to a click or a choice
 
 
 def test_improperly_configured_is_an_ordinary_500() -> None:

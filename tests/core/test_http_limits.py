@@ -37,10 +37,10 @@ def memory_within(limit: int) -> Iterator[None]:
 
 @contextmanager
 def done_within(seconds: float) -> Iterator[None]:
-    """It ends, and not by a limit of another order. Ten times the usual, because the machine may be busy with something else."""
+    """It ends, and not by a limit of another order: those are 60 s and more. Much more than the usual, as the machine may be busy."""
     started = time.perf_counter()
     yield
-    assert time.perf_counter() - started < 10 * seconds
+    assert time.perf_counter() - started < 30 + seconds
 
 
 def gzip_bomb(megabytes: int) -> bytes:

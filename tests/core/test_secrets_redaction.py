@@ -4,13 +4,16 @@ import asyncio
 import base64
 import html
 import json
+import re
 import threading
+import time
 from contextvars import copy_context
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from apps.core import redaction
+from apps.core.redaction import redact_beginning
 from apps.core.secrets import Secret, call_secrets, redact
 
 VALUE = 'sk-live/+"quoted"\\<&> é=%0123'
@@ -28,6 +31,10 @@ VALUE = 'sk-live/+"quoted"\\<&> é=%0123'
         json.dumps(VALUE, ensure_ascii=False),
         repr(VALUE),
         html.escape(VALUE),
+        html.escape(VALUE).replace("&quot;", "&#34;"),
+        json.dumps(json.dumps(VALUE)),
+        json.dumps(json.dumps(VALUE, ensure_ascii=False), ensure_ascii=False),
+        json.dumps(VALUE).replace("\\u00e9", "\\u00E9"),
         base64.b64encode(VALUE.encode()).decode(),
         base64.urlsafe_b64encode(VALUE.encode()).decode(),
         base64.b64encode(VALUE.encode()).decode().rstrip("="),
@@ -129,3 +136,28 @@ def test_a_call_forgets_none_of_its_secrets() -> None:
         for number in range(2 * redaction.MAX_VALUES):
             Secret(f"value-{number:06}").reveal()
         assert redact("value-000000") == "••••"
+
+
+ESCAPED = "".join(f"\\u00{ord(each):02x}" for each in "sk-live-0123456789abcdef")
+
+
+@pytest.mark.parametrize("form", ["sk-live-0123456789abcdef", ESCAPED, "\\\\" + ESCAPED])
+def test_no_cut_shows_a_part_of_a_value(form: str) -> None:
+    with call_secrets():
+        Secret("sk-live-0123456789abcdef").reveal()
+        for place in range(0, 1200, 3):
+            text = "x " * 20 + form + "y " * (place // 2) + form + "z" * 5000
+            kept = redact_beginning(text, 800)
+            assert len(kept) <= 800
+            assert not re.search(r"sk-|\\u007|0123", kept), place
+            assert kept.startswith("x x x")
+    assert redact_beginning("no secrets here", 10) == "no secrets"
+
+
+def test_a_large_text_of_escapes_costs_what_is_kept_of_it() -> None:
+    text = "\\u0041" * (16 * 2**20 // 6)
+    with call_secrets():
+        Secret("sk-live-0123456789abcdef").reveal()
+        began = time.thread_time()
+        assert redact_beginning(text, 250_000) == text[:250_000]
+        assert time.thread_time() - began < 0.5  # the whole took 3 s

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from apps.demo.options import demo_environment
+from apps.demo.programs import MODEL
 from tests.support.provider import DEMO_KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,10 @@ class Demo:
         return self.find(r"Demo provider: (http://127\.0\.0\.1:\d+)/")
 
     @property
+    def api_key(self) -> str:
+        return self.find(r"Bearer (pb_\S+)'")
+
+    @property
     def password(self) -> str:
         return self.find(r"priya\.raman@harbormutual\.example +Owner of Claims automation.* (\S+)\n")
 
@@ -63,7 +68,7 @@ def running(folder: Path, *options: str, stop: signal.Signals = signal.SIGTERM) 
         demo = Demo(process)
         yield demo
         process.send_signal(stop)
-        rest, _ = process.communicate(timeout=20)
+        rest, _ = process.communicate(timeout=120)
         assert (process.returncode, rest) == (0, "Stopped.\n")
     finally:
         process.kill()
@@ -82,16 +87,24 @@ def test_two_starts_and_two_ways_to_stop(tmp_path: Path) -> None:
             trust_env=False,
         )
         assert "Is hail covered?" in json.dumps(answer.json())
-        password, provider_url = first.password, first.provider_url
+        answer = httpx.post(
+            f"{first.url}/v1/chat/completions",
+            headers={"authorization": f"Bearer {first.api_key}"},
+            json={"model": MODEL, "messages": [{"role": "user", "content": "Is hail covered?"}]},
+            trust_env=False,
+        )
+        assert answer.status_code == 200, answer.text
+        password, provider_url, api_key = first.password, first.provider_url, first.api_key
     files = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    assert {name: files[name] for name in ("demo_password", "secret_keys", "django_secret_key")} == {
+    assert {name: files[name] for name in ("demo_password", "demo_api_key", "secret_keys", "django_secret_key")} == {
         "demo_password": 0o600,
+        "demo_api_key": 0o600,
         "secret_keys": 0o600,
         "django_secret_key": 0o600,
     }
     assert "patchbay.sqlite3" in files
     with running(tmp_path) as second:
-        assert (second.password, second.provider_url) == (password, provider_url)
+        assert (second.password, second.provider_url, second.api_key) == (password, provider_url, api_key)
 
 
 def test_without_provider_nothing_else_listens(tmp_path: Path) -> None:
@@ -103,7 +116,7 @@ def test_without_provider_nothing_else_listens(tmp_path: Path) -> None:
 def refused(folder: Path, *options: str, **variables: str) -> str:
     """What the command says on its way out, when it does not start."""
     words = [*command(folder), *options]
-    done = subprocess.run(words, cwd=ROOT, env=CLEAN | variables, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(words, cwd=ROOT, env=CLEAN | variables, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return done.stderr

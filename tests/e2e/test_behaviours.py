@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 pytestmark = pytest.mark.e2e
 
@@ -55,12 +55,22 @@ class Bench:
         self.page.route(f"{self.base}{path}", fulfil)
 
 
-@pytest.fixture
-def bench(browser: Browser, static_server: str) -> Iterator[Bench]:
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all: a new one for each test would fetch and compile the same files again."""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    made = Bench(context.new_page(), static_server)
-    yield made
+    yield context
     context.close()
+
+
+@pytest.fixture
+def bench(window: BrowserContext, static_server: str) -> Iterator[Bench]:
+    """A page of its own, of a browser that remembers nothing of the tests before."""
+    made = Bench(window.new_page(), static_server)
+    yield made
+    made.page.evaluate("localStorage.clear()")
+    made.page.close()
+    window.clear_cookies()
     assert made.problems == []
 
 
@@ -72,28 +82,29 @@ EDITOR = """<div class="editor" data-editor data-vars="prompt system_prompt line
 <div><span data-json-status></span></div></div><button id="after">After</button>"""
 
 
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ('{"a": "{{prompt}}"}', "Valid JSON"),
-        ('{"a": {{prompt}}}', "Valid JSON"),
-        ('{"a": "x {{ prompt }} y", "b": [1, -2.5e3, true, null]}', "Valid JSON"),
-        ('{"a": "{{prompt}}", "b": "{{line-of.business}}"}', "Valid JSON"),
-        ('{"a": "{{prompt}}", "b": "\\\\{{literal}}"}', "Valid JSON"),
-        ('{"a": "{{prompt}}",}', "Not valid JSON: line 1, column 20"),
-        ('{"a":\n  "{{prompt}}"\n  "b": 1}', "Not valid JSON: line 3, column 3"),
-        ('{"{{prompt}}": 1}', "Placeholder in a key: line 1, column 2"),
-        ('{"a": {{prompt}}5}', "Placeholder or value glued to another: line 1, column 17"),
-        ('{"a": "{{prompt}}",\n "b": "{{nope}}"}', "Unknown variable {{nope}}: line 2, column 8"),
-        ('{"a": 1}', "Required variable {{prompt}} is not used"),
-    ],
-)
-def test_the_editor_names_the_first_problem(bench: Bench, body: str, says: str) -> None:
-    """spec 02, Body: problems show as they are typed, with line and column."""
+PROBLEMS = [
+    ('{"a": "{{prompt}}"}', "Valid JSON"),
+    ('{"a": {{prompt}}}', "Valid JSON"),
+    ('{"a": "x {{ prompt }} y", "b": [1, -2.5e3, true, null]}', "Valid JSON"),
+    ('{"a": "{{prompt}}", "b": "{{line-of.business}}"}', "Valid JSON"),
+    ('{"a": "{{prompt}}", "b": "\\\\{{literal}}"}', "Valid JSON"),
+    ('{"a": "{{prompt}}",}', "Not valid JSON: line 1, column 20"),
+    ('{"a":\n  "{{prompt}}"\n  "b": 1}', "Not valid JSON: line 3, column 3"),
+    ('{"{{prompt}}": 1}', "Placeholder in a key: line 1, column 2"),
+    ('{"a": {{prompt}}5}', "Placeholder or value glued to another: line 1, column 17"),
+    ('{"a": "{{prompt}}",\n "b": "{{nope}}"}', "Unknown variable {{nope}}: line 2, column 8"),
+    ('{"a": 1}', "Required variable {{prompt}} is not used"),
+]
+
+
+def test_the_editor_names_the_first_problem(bench: Bench, subtests: pytest.Subtests) -> None:
+    """spec 02, Body: problems show as they are typed, with line and column, and go as they are mended."""
     page = bench.show(EDITOR)
-    page.get_by_label("Body").fill(body)
-    assert page.locator("[data-json-status]").text_content() == says
-    assert page.locator(".editor__paint").text_content() == body + "\n"
+    for body, says in PROBLEMS:
+        with subtests.test(body):
+            page.get_by_label("Body").fill(body)
+            assert page.locator("[data-json-status]").text_content() == says
+            assert page.locator(".editor__paint").text_content() == body + "\n"
 
 
 def test_the_editor_paints_text_and_never_markup(bench: Bench) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.e2e.conftest import Journey
 from tests.support.provider import DEMO_KEYS
@@ -253,3 +253,20 @@ def test_a_reviewer_sees_everything_and_changes_nothing(browser: Browser, site: 
         answer: Any = page.goto(site.page("models/new/custom/"))
         assert answer.status == 403
         begun.forgive("403")
+
+
+def test_a_late_answer_about_the_form_leaves_the_dialog_open(journey: Journey, site: Site) -> None:
+    """What a field changes elsewhere on the page may arrive after the dialog that was opened meanwhile."""
+    page = journey.page
+    held: list[Route] = []
+    page.route("**/address/", lambda route: held.append(route), times=1)
+    page.goto(site.page("models/new/custom/"))
+    page.fill("#body", '{"ask": "{{prompt}}"}')
+    page.fill("#id_url", f"{site.provider.url}/odd/assess")
+    with page.expect_request("**/address/"):
+        page.locator("#result [data-run]").click()
+    expect(page.locator("#s-prompt")).to_be_visible()
+    with page.expect_response("**/address/"):
+        held.pop().continue_()
+    expect(page.locator("#id_url.htmx-request")).to_have_count(0)  # it has come, and is in its places
+    expect(page.locator("#s-prompt")).to_be_visible()

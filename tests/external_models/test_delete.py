@@ -1,16 +1,20 @@
 """Delete (spec 02): first what depends on the model; with any of it, the model's name must be typed. The audit events stay."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.audit.models import AuditEvent
 from apps.audit.verify import verify_chain
 from apps.connections.models import Connection, ConnectionSecret
 from apps.external_models.models import ExternalModel
+from apps.playground.models import Prompt, PromptVersion
 from tests.conftest import ClientFor
+from tests.support.calls import entry, keep
 from tests.support.cast import Cast
 from tests.support.models import make_connection, make_model
 from tests.support.page import read
@@ -45,6 +49,37 @@ def test_it_shows_what_depends_on_the_model(model: ExternalModel, cast: Cast, ad
     assert page.one("label", for_="cf").text == "Type Claims triage to confirm"
     assert page.one("input", name="confirm")["value"] == ""
     assert page.has_control("Turn it off instead")
+
+
+def test_prompts_that_use_it_depend_on_it(model: ExternalModel, cast: Cast, adam: Client) -> None:
+    """Those whose newest version does. Without connections, too, the name must be typed."""
+    other = make_model(cast.harbor, cast.bob, "Other")
+    for name, asked in (("Triage letter", [other, model]), ("Settlement", [model]), ("Moved on", [model, other])):
+        prompt = Prompt.objects.create(workspace=cast.harbor, name=name, name_key=name.lower(), newest=len(asked))
+        for number, each in enumerate(asked, 1):
+            PromptVersion.objects.create(prompt=prompt, number=number, model=each, model_name=each.name)
+    page = read(adam.get(address(model))).one("dialog")
+    assert "2 saved prompts lose their model" in page.text
+    assert "Settlement, Triage letter" in page.text
+    assert adam.post(address(model)).status_code == 422
+    assert is_there(model)
+    assert adam.post(address(model), {"confirm": model.name}).status_code == 302
+
+
+def test_programs_that_call_it_depend_on_it(model: ExternalModel, cast: Cast, adam: Client) -> None:
+    make_connection(model, cast.bob, "claims-prod")
+    programs = reverse("model_traces:programs", args=["harbor", model.pk])
+    assert read(adam.get(address(model))).one("li", hx_get=programs)
+    assert "No program called it in the last 7 days" in adam.get(programs, headers=HTMX).content.decode()
+    called = {"model_id": model.pk, "source_type": "api_key"}
+    week = timezone.now() - timedelta(days=8)
+    keep(
+        *(entry(cast.harbor, **called, source_id=name, source_name=name) for name in ("intake", "intake", "night")),
+        entry(cast.harbor, by=cast.alice, model_id=model.pk),
+        entry(cast.harbor, **called, source_id="old", source_name="old", at=week),
+    )
+    assert "In the last 7 days: intake 2 calls, night 1 call" in adam.get(programs, headers=HTMX).content.decode()
+    assert adam.get(programs)["Location"] == reverse("model_traces:activity", args=["harbor", model.pk]), "without scripts"
 
 
 def test_a_model_on_which_nothing_depends_needs_no_typing(model: ExternalModel, adam: Client) -> None:

@@ -70,11 +70,12 @@ def test_the_columns(cast: Cast, adam: Client) -> None:
     make_connection(model, cast.bob, "Spare", key="sk-live-4711-SPAR", state="off")
     page = read(adam.get(ADDRESS))
     heads = [head.text for head in next(page.all("thead")).all("th")]
-    assert heads == ["Model name", "Type", "Source", "Connections", "Status", "Added on", "Inferencing", "Actions"]
-    name, kind, source, connections, status, added, _switch, _menu = row_of(page, "Claims triage").cells
+    assert heads == ["Model name", "Type", "Source", "Connections", "Requests, 7 days", "Status", "Added on", "Inferencing", "Actions"]
+    name, kind, source, connections, requests, status, added, _switch, _menu = row_of(page, "Claims triage").cells
     assert "api.example.com" in name
     assert (kind, source, status) == ("API integration", "Custom", "Active")
     assert connections == "1 of 2 connections on"
+    assert requests == "", "asked for when the page is there"
     model.refresh_from_db()
     moment = row_of(page, "Claims triage").one("time")
     assert added == f"{model.updated_at.day} {model.updated_at:%b %Y}"
@@ -102,7 +103,7 @@ def test_what_a_row_says(state: str, connections: list[str], status: str, said: 
     for number, each in enumerate(connections):
         make_connection(model, cast.bob, f"C{number}", key=f"sk-live-4711-{number:04}", state=each)
     row = row_of(read(adam.get(ADDRESS)), "Claims triage")
-    assert row.cells[3:5] == [said, status]
+    assert [row.cells[3], row.cells[5]] == [said, status]
     switch = row.one("button", role="switch")
     assert switch["aria-checked"] == checked
     assert ("needs its key again" in adam.get(ADDRESS).content.decode()) is ("needs_key" in connections)
@@ -147,7 +148,7 @@ def test_readers_see_no_control(reader: str, cast: Cast, client_for: ClientFor) 
         assert not main.controls & forbidden
         assert not [name for name in main.controls if name.startswith(("Inferencing", "Actions for Production"))]
         assert not [form for form in main.all("form") if form.attrs.get("method") == "post"]
-    assert row_of(read(client.get(ADDRESS)), "Claims triage").cells[6] == "On"
+    assert row_of(read(client.get(ADDRESS)), "Claims triage").cells[-2] == "On"
 
 
 # Search and filters
@@ -355,7 +356,7 @@ def test_system_models_are_a_group_of_their_own(cast: Cast, adam: Client) -> Non
     make_system_model("Hidden model", visible=False)
     assert listed(adam) == ["Claims triage", "[Provided by the platform]", "atrium model", "House model"]
     row = read(adam.get(ADDRESS)).rows[-1]
-    assert row.cells[1:5] == ["Platform", "Custom", "Managed", "Active"]
+    assert row.cells[1:6] == ["Platform", "Custom", "Managed", "", "Active"]
     assert row.controls == set()
     assert "Hidden" not in adam.get(ADDRESS).content.decode()
 

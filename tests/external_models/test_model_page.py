@@ -71,7 +71,7 @@ def test_the_tabs_know_where_one_is(cast: Cast, adam: Client) -> None:
     for name, label in tabs.items():
         nav = read(adam.get(address(name, model))).one("nav", aria_label="Claims triage")
         assert [link.text for link in nav.all("a", aria_current="page")] == [label]
-        assert len(list(nav.all("a"))) == 3
+        assert [link.text.split()[0] for link in nav.all("a")] == ["Connections", "Definition", "Activity", "Audit"]
 
 
 def test_audit_shows_this_models_events_newest_first(cast: Cast, adam: Client) -> None:

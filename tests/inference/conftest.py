@@ -1,8 +1,13 @@
 """A model of Adam's that calls the demo provider, with the egress rule that it needs."""
 
+import os
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
+import redis
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.redis import RedisCache
 
 from apps.accounts.models import User, Workspace
 from apps.audit.record import SYSTEM, Actor
@@ -18,6 +23,7 @@ from tests.support.provider import DEMO_KEYS, RunningProvider, provider, provide
 
 __all__ = ["provider", "provider_server"]
 
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/9")
 KEY = DEMO_KEYS["triage"].accepted
 
 type Connect = Callable[..., Connection]
@@ -53,3 +59,15 @@ def allow(provider: RunningProvider) -> None:
 def connected(cast: Cast, provider: RunningProvider) -> Connection:
     allow(provider)
     return connect(cast.harbor, cast.adam, triage_definition(provider.url))
+
+
+@pytest.fixture
+def shared() -> BaseCache:
+    """A real Redis; each test counts under names of its own."""
+    patient = {"socket_connect_timeout": 60, "socket_timeout": 60}  # seconds: on a busy machine it is slow, and not away
+    cache = RedisCache(REDIS, {"KEY_PREFIX": f"test-{uuid4().hex}", "OPTIONS": patient})
+    try:
+        cache.get("there")
+    except redis.exceptions.RedisError:
+        pytest.skip("needs a Redis")
+    return cache

@@ -24,17 +24,24 @@ def users_of(*names: str) -> set[str]:
     return {str(path.relative_to(ROOT)) for path in files if names_imported(ast.parse(path.read_text())) & set(names)}
 
 
-def test_only_the_pipeline_sends() -> None:
-    """`send` cannot be reached under another name either: nobody imports the module as a whole. The demo asks its own health, and what
-    authorizes calls asks for tokens."""
-    users = users_of("apps.core.http.send", "apps.core.http", "apps.core.http.*")
-    assert users == {"apps/inference/pipeline.py", "apps/demo/serving.py", *AUTHORIZERS}
+SENDERS = ("send", "open_prepared", "prepare")
 
 
-def test_the_pipeline_sends_in_one_place() -> None:
-    tree = ast.parse((ROOT / "apps/inference/pipeline.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "send"]
-    assert len(calls) == 1
+def test_calls_leave_at_one_place() -> None:
+    """They cannot be reached under another name either: nobody imports the module as a whole. The demo asks its own health, what
+    authorizes calls asks for tokens, and the worker tells the operator's collector about calls that are over."""
+    users = users_of(*(f"apps.core.http.{name}" for name in SENDERS), "apps.core.http", "apps.core.http.*")
+    assert users == {"apps/inference/sending.py", "apps/demo/serving.py", "apps/traces/otlp.py", *AUTHORIZERS}
+
+
+def test_there_they_leave_by_one_door() -> None:
+    tree = ast.parse((ROOT / "apps/inference/sending.py").read_text())
+    calls = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SENDERS]
+    assert sorted(calls) == ["open_prepared", "prepare"]
+
+
+def test_tests_and_calls_come_through_it() -> None:
+    assert users_of("apps.inference.sending.deliver") == {"apps/inference/pipeline.py", "apps/inference/calls.py"}
 
 
 def test_both_tests_run_the_pipeline() -> None:

@@ -56,7 +56,7 @@ def in_threads[T](work: Callable[[int], Coroutine[Any, Any, T]], count: int = CR
     gate = threading.Barrier(count)
 
     def run(number: int) -> T:
-        gate.wait(30)
+        gate.wait(120)
         try:
             return asyncio.run(work(number))
         finally:
@@ -260,7 +260,7 @@ def test_a_caller_who_leaves_while_claiming_holds_nobody_up(transactional_cast: 
     def hold(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if sql.startswith("UPDATE") and "renewing_until" in sql and not claiming.is_set():
             claiming.set()
-            left.wait(10)
+            left.wait(60)
         return execute(sql, params, many, context)
 
     def watch() -> None:

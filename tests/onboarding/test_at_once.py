@@ -157,7 +157,7 @@ def together(client: Client, fields: dict[str, str], *, own_keys: bool = False) 
         browser = Client()
         browser.cookies = cookies
         mine = fields | {"creation_key": str(uuid4())} if own_keys else fields
-        start.wait(10)
+        start.wait(60)
         try:
             return browser.post(reverse("onboarding:save", args=["harbor"]), mine)
         finally:

@@ -16,6 +16,8 @@ from apps.inference.models import KEPT, TestRun, TypedSecret
 from apps.inference.target import Target
 from apps.onboarding.easy import definition_of, easy_provider
 from apps.onboarding.easy_page import CHECK_LIMITS, NOT_SAVEABLE
+from apps.traces.models import Trace
+from apps.traces.store import flush
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
 from tests.support.easy import ANTHROPIC, AZURE, FIVE, GOOGLE, OPENAI, WRONG, Played, last_step
@@ -57,6 +59,8 @@ def test_the_right_key(wizard: Wizard, allowed: RunningProvider, played: Played)
     last_step(wizard, played, allowed.url).press("confirm")
     assert wizard.location == LIST, wizard.text
     assert len(allowed.recorded) == 1
+    flush()
+    assert list(Trace.objects.values_list("api", "source_type", "status")) == [("key_check", "test", "success")]
     assert sent_key(allowed, played).endswith(played.keys.accepted)
     model = ExternalModel.objects.get()
     assert (model.integration_type, model.provider, model.model_id) == ("easy", played.key, played.model)

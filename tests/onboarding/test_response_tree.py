@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.onboarding.tree import Tree
+from apps.onboarding.tree import MAX_SHOWN, PickTree
 from apps.providers.jsonpath import compile_path
 from tests.onboarding.conftest import allow_loopback, triage
 from tests.support.provider import RunningProvider
@@ -117,7 +117,7 @@ def test_a_big_document_is_cut(either: Sheet, db: None) -> None:
     shown_with(either, {"long": "x" * 5000, "many": list(range(5000))})
     assert len(offered(either.html)) <= 2000
     assert "More values: see Raw" in either.text
-    assert "x" * 500 not in str(Tree({}, "/pick").render({"long": "x" * 5000}))
+    assert "x" * 500 not in str(PickTree(longest=MAX_SHOWN, pick_url="/pick").render({"long": "x" * 5000}))
     assert len(either.html) < 2_000_000
 
 

@@ -11,6 +11,21 @@ from apps.providers.types import JsonValue
 
 
 @pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"fault": {"why": "the desk fell over", "where": ""}}', "The provider failed to answer (HTTP 503): the desk fell over"),
+        (b'{"state": 7, "ids": ["a", "b"]}', "The provider failed to answer (HTTP 503)."),
+        (b'[{"why": "' + b"x " * 1000 + b'"}]', "The provider failed to answer (HTTP 503)."),
+    ],
+)
+def test_json_of_an_unknown_shape_is_no_headline(body: bytes, message: str) -> None:
+    """The first sentence in it is; the raw text stays with the error."""
+    error = explain_http_error(503, [], body)
+    assert error.message == message
+    assert error.provider_message.startswith(body.decode()[:400])
+
+
+@pytest.mark.parametrize(
     ("document", "message"),
     [
         # OpenAI

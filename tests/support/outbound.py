@@ -9,7 +9,7 @@ from apps.core.egress import EgressRule
 from apps.core.http import Exchange, Limits, OutboundError, send
 from apps.core.outbound import Failure
 
-QUICK = Limits(connect=1.0, first_byte=1.0, total=2.0)
+QUICK = Limits(connect=30.0, first_byte=60.0, total=60.0)
 
 
 @dataclass

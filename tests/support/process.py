@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.support.site import PASSWORD, ROOT, free_port, wait_until_ready
+from tests.support.site import PASSWORD, ROOT, free_port, manage_in_turn, wait_until_ready
 
 EMAIL = "adam@harbor.test"
 BODY = '{"ask": "{{prompt}}"}'
@@ -29,6 +29,7 @@ class Product:
     url: str
     server: "subprocess.Popen[bytes]"
     log: Path
+    environment: dict[str, str]
 
     def terminate(self) -> None:
         self.server.send_signal(signal.SIGTERM)
@@ -58,27 +59,39 @@ def draft(name: str, url: str = "https://api.example.com/v1") -> dict[str, Any]:
 @contextmanager
 def running_product(data_dir: Path, *, database_url: str = "", allow_port: int = 0) -> Iterator[Product]:
     """Make the database, start the server as the image does, stop it afterwards. SQLite in `data_dir` unless there is a URL."""
-    dropped = {"DATABASE_URL", "PATCHBAY_SECRET_KEYS"}
+    dropped = {"DATABASE_URL", "PATCHBAY_SECRET_KEYS", "PATCHBAY_DATABASE_POOL_SECONDS"}
     environment = {key: value for key, value in os.environ.items() if key not in dropped}
     environment |= {"PATCHBAY_DATA_DIR": str(data_dir), "PATCHBAY_PASSWORD": PASSWORD, "DJANGO_SETTINGS_MODULE": "config.settings"}
     environment |= {"DATABASE_URL": database_url} if database_url else {}
+    egress = ["allow_egress", "--host", "127.0.0.1", "--port", str(allow_port), "--scheme", "http", "--reason", "a server of this test"]
+    manage_in_turn(
+        environment,
+        ["migrate", "--verbosity", "0"],
+        ["create_workspace", "--name", "Claims automation", "--slug", "claims"],
+        ["create_user", "--email", EMAIL, "--name", "Adam Admin", "--workspace", "claims", "--role", "admin"],
+        *([egress] if allow_port else []),
+    )
+    with process_of(environment, data_dir / "server.log") as product:
+        yield product
 
-    def manage(*arguments: str) -> None:
-        subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True, capture_output=True)
 
-    manage("migrate", "--verbosity", "0")
-    manage("create_workspace", "--name", "Claims automation", "--slug", "claims")
-    manage("create_user", "--email", EMAIL, "--name", "Adam Admin", "--workspace", "claims", "--role", "admin")
-    if allow_port:
-        manage("allow_egress", "--host", "127.0.0.1", "--port", str(allow_port), "--scheme", "http", "--reason", "a server of this test")
-    port, log = free_port(), data_dir / "server.log"
+def manage(environment: dict[str, str], *arguments: str) -> str:
+    """What the command wrote on standard output."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+@contextmanager
+def process_of(environment: dict[str, str], log: Path) -> Iterator[Product]:
+    """One server process with these settings; another one beside it has its own journal."""
+    port = free_port()
     options = ["--no-access-log", "--no-proxy-headers", "--no-server-header", "--timeout-graceful-shutdown", "30"]
     command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), *options]
     with log.open("wb") as written:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=written, stderr=written)
         try:
             wait_until_ready(f"http://127.0.0.1:{port}", server)
-            yield Product(f"http://127.0.0.1:{port}", server, log)
+            yield Product(f"http://127.0.0.1:{port}", server, log, environment)
         finally:
             server.terminate()
             server.wait(timeout=40)

@@ -42,7 +42,7 @@ class RunningProvider:
     def forget(self) -> None:
         self._server.recorded.clear()
 
-    def wait_for_outcome(self, outcome: str, *, within: float = 3.0) -> Recorded:
+    def wait_for_outcome(self, outcome: str, *, within: float = 30.0) -> Recorded:
         """The last request, once its answer ended like that ("answered" or "cut"); fails after `within` seconds."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -68,13 +68,13 @@ def running_provider(*, pace: float = 0.0) -> Iterator[RunningProvider]:
 
     thread = threading.Thread(target=lambda: asyncio.Runner(loop_factory=lambda: loop).run(serve()), name="demo-provider")
     thread.start()
-    if not ready.wait(10):
+    if not ready.wait(60):
         raise RuntimeError("the demo provider did not start")
     try:
         yield RunningProvider(server)
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture(scope="session")

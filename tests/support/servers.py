@@ -65,7 +65,7 @@ async def serve(handler: Handler, *, host: str = "127.0.0.1", tls: ssl.SSLContex
         finally:
             writer.close()
 
-    server = await asyncio.start_server(on_connection, host, 0, ssl=tls)
+    server = await asyncio.start_server(on_connection, host, 0, ssl=tls, backlog=1024)  # crowds are not sent back to try again
     state.port = server.sockets[0].getsockname()[1]
     try:
         yield state

@@ -1,24 +1,25 @@
 """The product as users run it, for browser journeys: its own process, its own SQLite database, made by the management commands."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
 from apps.demo.provider.keys import AWS_ACCESS_KEY_ID, AWS_PRINCIPAL_ARN, AWS_SECRET_ACCESS_KEY
-from tests.support.provider import RunningProvider, running_provider
+from tests.support.provider import RunningProvider
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "tidal-harbour-lantern-42"
 PEOPLE = {"adam@harbor.test": ("Adam Admin", "admin"), "rita@harbor.test": ("Rita Reviewer", "reviewer")}
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +63,43 @@ def manage(data_dir: Path, *arguments: str) -> None:
     subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment_of(data_dir), check=True, capture_output=True)
 
 
+_EACH_IN_TURN = "import json, sys, django; django.setup(); from django.core.management import call_command as call\n"
+_EACH_IN_TURN += "for each in json.load(sys.stdin): call(*each)"
+
+
+def manage_in_turn(environment: dict[str, str], *commands: Sequence[str]) -> None:
+    """Management commands in one process of their own: a process for each takes a second before it begins."""
+    command = [sys.executable, "-c", _EACH_IN_TURN]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True, input=json.dumps(commands))
+
+
+def make_site(data_dir: Path, provider: RunningProvider) -> None:
+    """The database of a site, with its people and the rule for this provider. Made once, and copied for each site."""
+    manage_in_turn(
+        environment_of(data_dir),
+        ["migrate", "--verbosity", "0"],
+        ["create_workspace", "--name", "Claims automation", "--slug", "claims", "--organization", "Harbor Mutual"],
+        *(
+            ["create_user", "--email", email, "--name", name, "--workspace", "claims", "--role", role]
+            for email, (name, role) in PEOPLE.items()
+        ),
+        ["allow_egress", "--cidr", "127.0.0.1/32", "--port", str(provider.port), "--scheme", "http", "--reason", "the journey's provider"],
+    )
+
+
 @contextmanager
-def running_site(data_dir: Path) -> Iterator[Site]:
-    """Make the database, start server and provider, stop both afterwards."""
-    manage(data_dir, "migrate", "--verbosity", "0")
-    manage(data_dir, "create_workspace", "--name", "Claims automation", "--slug", "claims", "--organization", "Harbor Mutual")
-    for email, (name, role) in PEOPLE.items():
-        manage(data_dir, "create_user", "--email", email, "--name", name, "--workspace", "claims", "--role", role)
-    with running_provider() as provider:
-        rule = ["--cidr", "127.0.0.1/32", "--port", str(provider.port), "--scheme", "http", "--reason", "the journey's provider"]
-        manage(data_dir, "allow_egress", *rule)
-        port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
-        settings = environment_of(data_dir) | aws_of(provider) | {"PATCHBAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
-        server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until_ready(f"http://127.0.0.1:{port}", server)
-            yield Site(f"http://127.0.0.1:{port}", provider, data_dir)
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
+def running_site(data_dir: Path, provider: RunningProvider) -> Iterator[Site]:
+    """Start a server for what make_site() left in this folder, and stop it afterwards."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
+    settings = environment_of(data_dir) | aws_of(provider) | {"PATCHBAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}", server)
+        yield Site(f"http://127.0.0.1:{port}", provider, data_dir)
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -25,10 +25,10 @@ def serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> Iterator[
 
     thread = threading.Thread(target=lambda: asyncio.Runner(loop_factory=lambda: loop).run(run()), name="loopback-server")
     thread.start()
-    if not ready.wait(10):
+    if not ready.wait(60):
         raise RuntimeError("the server did not start")
     try:
         yield running[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)

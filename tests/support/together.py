@@ -18,14 +18,14 @@ def at_once[T](calls: Sequence[Callable[[], T]]) -> list[T]:
     gate = Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
-        gate.wait(30)
+        gate.wait(120)
         try:
             return call()
         finally:
             connection.close()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(60) for future in [pool.submit(run, call) for call in calls]]
+        return [future.result(300) for future in [pool.submit(run, call) for call in calls]]
 
 
 def browsers(person: User, count: int) -> list[Client]:
