@@ -1,4 +1,4 @@
-# The image runs one web process; start it as often as you like behind a load balancer (compose.yaml shows two).
+# The image runs one web process; start it as often as you like behind a load balancer (compose.yaml shows two, and their worker).
 # Nothing secret is in it: keys come from the environment when it starts (README.md, Configuration).
 
 FROM python:3.13-slim AS build
@@ -7,8 +7,8 @@ WORKDIR /app
 ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 # Dependencies first, so that a change of the code does not fetch them again.
 COPY pyproject.toml uv.lock .python-version ./
-# The price package comes along, so that `update_catalog` and its page in the platform admin work in a container.
-RUN uv sync --locked --no-dev --extra prices
+# The price package comes along, so that `update_catalog` and its page in the platform admin work in a container; so does what writes spans.
+RUN uv sync --locked --no-dev --extra prices --extra otel
 COPY manage.py LICENSE ./
 COPY config config
 COPY apps apps
