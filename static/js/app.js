@@ -12,6 +12,7 @@ import "./export.js";
 import "./features.js";
 import "./filters.js";
 import "./focus.js";
+import "./gone.js";
 import "./lane.js";
 import "./live.js";
 import "./menu.js";

@@ -165,6 +165,21 @@ def test_filters_live_in_the_url_and_survive_back(journey: Journey, site: Site) 
     expect(page.locator("#q")).to_have_value("policy")
 
 
+def test_figures_of_rows_that_have_gone_meanwhile(journey: Journey, site: Site) -> None:
+    """The figures of the list come by themselves, maybe after somebody has searched: nobody waits for them then, and no error is written."""
+    page = journey.page
+    page.goto(site.page("models/new/custom/"))
+    page.fill("#id_name", "Letter drafter")
+    page.get_by_role("button", name="Save as draft").click()
+    held: list[Route] = []
+    page.route("**/models/requests/**", lambda route: held.append(route), times=1)
+    with page.expect_request("**/models/requests/**"):
+        page.goto(site.page("models/"))
+    with page.expect_event("requestfailed", lambda request: "/models/requests/" in request.url):
+        page.fill("#q", "no such model")
+    expect(page.locator("#results")).to_contain_text("No model matches")
+
+
 def test_a_slow_provider_can_be_cancelled(journey: Journey, site: Site) -> None:
     page = journey.page
     page.goto(site.page("models/new/custom/"))

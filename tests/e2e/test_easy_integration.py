@@ -284,6 +284,7 @@ def test_a_double_click_and_a_dialog_closed_meanwhile(journey: Journey, stocked:
     stocked.provider.forget()
     press(page, "Confirm")
     expect(page.locator("dialog .btn--primary.htmx-request")).to_be_visible()
+    stocked.provider.wait_for_request()
     page.locator("dialog [data-close][aria-label=Close]").click()
     expect(page.locator("dialog")).to_have_count(0)
     stocked.provider.wait_for_outcome("cut")  # nobody waits for it any more

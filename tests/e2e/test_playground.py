@@ -145,6 +145,7 @@ def test_on_a_phone_who_runs_sees_the_answer(browser: Browser, filled: Site) -> 
         page.set_viewport_size({"width": 390, "height": 844})
         choose(page, 1, "Claude, Claude prod")
         page.get_by_role("textbox", name="Prompt", exact=True).fill("Is hail covered?")
+        page.wait_for_load_state("networkidle")  # the answer to the choice takes the place of the whole form
         page.locator("#run").evaluate("run => { run.scrollIntoView({block: 'end'}); run.focus({preventScroll: true}); }")
         page.keyboard.press("Enter")
         expect(page.locator(".lane .badge")).to_have_text("Done")

@@ -42,6 +42,15 @@ class RunningProvider:
     def forget(self) -> None:
         self._server.recorded.clear()
 
+    def wait_for_request(self, *, within: float = 30.0) -> Recorded:
+        """The first request since forget(), answered or not; fails after `within` seconds."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            if self.recorded:
+                return self.recorded[0]
+            time.sleep(0.005)
+        raise AssertionError("no request came")
+
     def wait_for_outcome(self, outcome: str, *, within: float = 30.0) -> Recorded:
         """The last request, once its answer ended like that ("answered" or "cut"); fails after `within` seconds."""
         deadline = time.monotonic() + within

@@ -91,7 +91,8 @@ def make_site(data_dir: Path, provider: RunningProvider) -> None:
 def running_site(data_dir: Path, provider: RunningProvider) -> Iterator[Site]:
     """Start a server for what make_site() left in this folder, and stop it afterwards."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
+    served = "tests.support.lag:application" if "PATCHBAY_LAG_MS" in os.environ else "config.asgi:application"
+    command = [sys.executable, "-m", "uvicorn", served, "--port", str(port), "--log-level", "warning"]
     settings = environment_of(data_dir) | aws_of(provider) | {"PATCHBAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
     server = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

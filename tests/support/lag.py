@@ -1,0 +1,18 @@
+"""The product behind a slow, uneven line: every answer waits for a random part of PATCHBAY_LAG_MS milliseconds, so that journeys which
+only pass while the server is quick are found. `PATCHBAY_LAG_MS=500 uv run pytest tests/e2e` starts the sites of the journeys so."""
+
+import asyncio
+import os
+import random
+
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+
+from config.asgi import application as product
+
+LAG_SECONDS = float(os.environ.get("PATCHBAY_LAG_MS", "0")) / 1000
+
+
+async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    if scope["type"] == "http" and not scope["path"].startswith("/health/"):
+        await asyncio.sleep(random.random() * LAG_SECONDS)
+    await product(scope, receive, send)
