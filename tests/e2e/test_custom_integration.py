@@ -166,7 +166,7 @@ def test_filters_live_in_the_url_and_survive_back(journey: Journey, site: Site) 
 
 
 def test_figures_of_rows_that_have_gone_meanwhile(journey: Journey, site: Site) -> None:
-    """The figures of the list come by themselves, maybe after somebody has searched: nobody waits for them then, and no error is written."""
+    """The figures of the list come by themselves. Once somebody has searched, nobody waits for them, and no error is written."""
     page = journey.page
     page.goto(site.page("models/new/custom/"))
     page.fill("#id_name", "Letter drafter")

@@ -50,7 +50,7 @@ def keep(*entries: TraceRecord) -> list[Trace]:
         preload(each.workspace_id)
         record(each)
     ids = [each.id for each in entries]
-    patience = time.monotonic() + 10  # seconds: where a running server has its own worker, that one brings them in
+    patience = time.monotonic() + 60  # seconds: where a running server has its own worker, that one brings them in
     while flush() is None and Trace.objects.filter(id__in=ids).count() < len(ids) and time.monotonic() < patience:
         time.sleep(0.05)
     rows = Trace.objects.in_bulk(ids)

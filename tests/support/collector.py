@@ -54,7 +54,7 @@ def collecting(*replies: Reply) -> Iterator[Collector]:
             reply = collector.replies.pop(0) if collector.replies else Reply()
             collector.asked.set()
             if reply.open:
-                reply.open.wait(10)
+                reply.open.wait(60)
             if reply.status == 200:
                 collector.take(body)
             said = ExportTraceServiceResponse()

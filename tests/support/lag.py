@@ -4,15 +4,15 @@ only pass while the server is quick are found. `PATCHBAY_LAG_MS=500 uv run pytes
 import asyncio
 import os
 import random
+from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
-
+from apps.core.body_limit import Receive, Send
 from config.asgi import application as product
 
 LAG_SECONDS = float(os.environ.get("PATCHBAY_LAG_MS", "0")) / 1000
 
 
-async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     if scope["type"] == "http" and not scope["path"].startswith("/health/"):
         await asyncio.sleep(random.random() * LAG_SECONDS)
     await product(scope, receive, send)

@@ -94,7 +94,7 @@ def process_of(environment: dict[str, str], log: Path) -> Iterator[Product]:
             yield Product(f"http://127.0.0.1:{port}", server, log, environment)
         finally:
             server.terminate()
-            server.wait(timeout=40)
+            server.wait(timeout=120)
 
 
 @dataclass
