@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -166,8 +167,9 @@ async def closes_on_second(connection: Connection) -> None:
     await connection.read_request()
 
 
-async def test_a_stale_connection_is_replaced_once() -> None:
+async def test_a_stale_connection_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """F1: closed without a byte under a request of ours, which is a race of ours with the server; even for POST (RFC 9110, 9.2.2)."""
+    monkeypatch.setattr(http, "STALE_SECONDS", 60)  # at once, on any machine
     async with serve(closes_on_second) as server:
         assert [(await ask(server.port)).body for _ in range(2)] == [b"[1]"] * 2
         assert (server.connections, len(server.requests)) == (2, 3)
@@ -207,8 +209,9 @@ async def test_what_is_no_race_is_not_sent_twice(monkeypatch: pytest.MonkeyPatch
         assert len(server.requests) == 2
 
 
-async def test_a_fresh_connection_that_fails_too_is_the_servers_failure() -> None:
+async def test_a_fresh_connection_that_fails_too_is_the_servers_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """F1: tried once, not for ever."""
+    monkeypatch.setattr(http, "STALE_SECONDS", 60)
 
     async def only_once(connection: Connection) -> None:
         await connection.read_request()
@@ -247,11 +250,11 @@ async def test_an_expired_rule_ends_its_connections_too(network: Watcher) -> Non
 
 async def test_an_expired_rule_refuses_a_prepared_call_before_anything_is_asked() -> None:
     """B4, B8: like any call, before the name is looked up."""
-    rule = EgressRule(id="host", host="models.example", ports=(80,), scheme="http", expires_at=datetime.now(UTC) + timedelta(seconds=0.1))
+    expires = datetime.now(UTC) + timedelta(minutes=5)
+    rule = EgressRule(id="host", host="models.example", ports=(80,), scheme="http", expires_at=expires)
     answers = Answers([["127.0.0.1"]])
     prepared = prepare("POST", "http://models.example/", [], rules=[rule], pool="a", resolver=answers)
-    await asyncio.sleep(0.15)
-    with pytest.raises(OutboundError) as failure:
+    with time_machine.travel(expires, tick=True), pytest.raises(OutboundError) as failure:
         await body_of(prepared)
     assert (failure.value.code, failure.value.reason) == (Failure.URL_NOT_ALLOWED, "plain_http")
     assert answers.asked == []
@@ -298,7 +301,6 @@ async def test_idle_connections_are_few_and_grow_old(monkeypatch: pytest.MonkeyP
     """B4: at most so many for an origin and in all, the oldest go first, and none stays for long."""
     monkeypatch.setattr(pools, "MAX_IDLE_PER_ORIGIN", 3)
     monkeypatch.setattr(pools, "MAX_IDLE", 8)
-    monkeypatch.setattr(pools, "MAX_IDLE_SECONDS", 0.1)
     monkeypatch.setattr(pools, "SWEEP_SECONDS", 0.05)
     open_now = 0
 
@@ -313,17 +315,19 @@ async def test_idle_connections_are_few_and_grow_old(monkeypatch: pytest.MonkeyP
         finally:
             open_now -= 1
 
+    async def until(true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not true():
+                await asyncio.sleep(0.02)
+
     async with serve(counted) as server:
         await asyncio.gather(*(ask(server.port) for _ in range(10)))
-        await asyncio.sleep(0.02)
-        assert open_now == 3
+        await until(lambda: open_now == 3)
         for number in range(8):
             await ask(server.port, f"workspace {number}")
-        await asyncio.sleep(0.02)
-        assert 1 <= open_now <= 8
-        async with asyncio.timeout(60):
-            while open_now:
-                await asyncio.sleep(0.02)
+        await until(lambda: 1 <= open_now <= 8)
+        monkeypatch.setattr(pools, "MAX_IDLE_SECONDS", 0.1)
+        await until(lambda: not open_now)
 
 
 async def test_the_pool_works_over_tls(tmp_path: Path, settings: Settings) -> None:
@@ -343,7 +347,7 @@ async def _calls_on_a_loop_that_ends() -> tuple[int, bool]:
     async with serve(keep_alive) as server:
         for _ in range(3):
             await ask(server.port)
-        large = Limits(total=10)
+        large = Limits(total=120)
         url, rules = f"http://127.0.0.1:{server.port}/", [loopback_rule(server.port)]
         async with await open_prepared(prepare("POST", url, [], rules=rules, pool="a"), bytes(5_000_000), limits=large) as incoming:
             return server.connections, await incoming.read() == b"[1]"

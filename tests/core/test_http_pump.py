@@ -49,7 +49,7 @@ async def test_what_the_sink_raises_comes_out() -> None:
 
 async def test_limits_hold_while_it_goes_on() -> None:
     """B6: size, silence, a cut."""
-    small = replace(QUICK, body_bytes=8, between=0.1)
+    small, hasty = replace(QUICK, body_bytes=8), replace(QUICK, between=0.1)
     handler, go = turns(CHUNKED, chunked(b"12345"), chunked(b"6789"))
 
     def sink(data: bytes) -> bool:
@@ -62,7 +62,7 @@ async def test_limits_hold_while_it_goes_on() -> None:
             await incoming.pump(sink)
         assert failure.value.code == Failure.RESPONSE_TOO_LARGE
     handler, go = turns(CHUNKED, chunked(b"12345"), b"")
-    async with serve(handler) as server, await opened(server.port, limits=small) as incoming:
+    async with serve(handler) as server, await opened(server.port, limits=hasty) as incoming:
         go.set()
         with pytest.raises(OutboundError) as failure:
             await incoming.pump(lambda data: True)
@@ -70,8 +70,9 @@ async def test_limits_hold_while_it_goes_on() -> None:
 
 
 @pytest.mark.parametrize(("end", "is_kept"), [(b"0\r\n\r\n", True), (chunked(b"more") + b"0\r\n\r\n", False), (b"nonsense", False)])
-async def test_a_connection_whose_answer_ends_a_little_later_is_kept(end: bytes, is_kept: bool) -> None:
+async def test_a_connection_whose_answer_ends_a_little_later_is_kept(end: bytes, is_kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """[DONE] says that a stream is over; that the body is over may come in a packet of its own."""
+    monkeypatch.setattr(wire, "LINGER_SECONDS", 60)  # "a little" on any machine
     go = asyncio.Event()
 
     async def handler(connection: Connection) -> None:
@@ -88,7 +89,7 @@ async def test_a_connection_whose_answer_ends_a_little_later_is_kept(end: bytes,
             assert await incoming.pump(lambda data: False)
             incoming.leave()
         go.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(50):
             while not (current_pool()._count if is_kept else server.client_left.is_set()):
                 await asyncio.sleep(0.01)
         if is_kept:
@@ -105,4 +106,4 @@ async def test_a_connection_whose_answer_does_not_end_is_closed(monkeypatch: pyt
             go.set()
             assert await incoming.pump(lambda data: False)
             incoming.leave()
-        await asyncio.wait_for(server.client_left.wait(), 5)
+        await asyncio.wait_for(server.client_left.wait(), 60)
