@@ -78,7 +78,7 @@ async def read_all(stream: ApplicationCommunicator) -> list[tuple[str, str]]:
     """The events to the end."""
     body = b""
     while True:
-        message = await stream.receive_output(10)
+        message = await stream.receive_output(60)
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
@@ -120,7 +120,7 @@ async def test_a_lane_is_called_once_and_kept(provider: RunningProvider) -> None
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("way", ["the browser leaves", "a flag of another process"])
 async def test_a_lane_that_is_stopped_ends_upstream_and_keeps_what_had_come(way: str) -> None:
-    with running_provider(pace=0.15) as provider:
+    with running_provider(pace=0.5) as provider:
         asked = await in_thread(Asked, provider)
         stream = asked.open()
         await begin(stream)

@@ -27,7 +27,7 @@ WRITERS = 16
 POOL = 8  # connections of a process
 SLOW_SECONDS = 3
 SAVES = 4
-SLACK = 15  # seconds for a busy machine: what goes wrong takes minutes
+SLACK = 45  # seconds for a busy machine: what goes wrong takes minutes
 SECONDS_AWAY = float(os.environ.get("SECONDS_AWAY", "3"))
 POSTGRES = os.environ.get("DATABASE_URL", "")
 

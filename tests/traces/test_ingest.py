@@ -275,7 +275,7 @@ def test_kill_9_while_recording_loses_nothing_that_was_acknowledged(transactiona
         with said.open("wb") as output:
             command = [sys.executable, "-c", WRITER, str(tmp_path / "journal"), str(transactional_cast.harbor.pk)]
             writer = subprocess.Popen(command, stdout=output, env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"})
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while said.stat().st_size < 33 * 50 and time.monotonic() < deadline:
                 time.sleep(0.01)
             time.sleep(random.random() * 0.05)

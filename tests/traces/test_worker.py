@@ -25,7 +25,7 @@ from tests.support.process import Product, process_of, running_product
 from tests.support.records import a_record
 from tests.support.site import ROOT
 
-PATIENCE = 30.0  # seconds, on a machine that is busy
+PATIENCE = 120.0  # seconds, on a machine that is busy
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
@@ -53,7 +53,7 @@ def test_how_far_behind_it_is_can_be_told_by_anybody(tmp_path: Path) -> None:
     assert held is not None
     seat.mark(held, time.time() - 50)
     os.close(held)
-    assert 50 <= (seat.behind(tmp_path) or 0) < 60
+    assert 50 <= (seat.behind(tmp_path) or 0) < 50 + PATIENCE
 
 
 @pytest.mark.django_db(transaction=True)
@@ -68,7 +68,7 @@ def test_when_its_life_is_over_it_brings_in_what_is_there(transactional_cast: Ca
     os.close(reading)
     os.close(held)
     assert Trace.objects.count() == 1
-    assert (seat.behind(tmp_path) or 0) < 60
+    assert (seat.behind(tmp_path) or 0) < PATIENCE  # and not since the beginning of time
 
 
 def test_a_server_starts_none_where_there_is_one(tmp_path: Path) -> None:
