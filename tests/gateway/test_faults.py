@@ -66,7 +66,7 @@ def test_fault(gateway: Gateway, fault: str, stream: bool, path: str) -> None:
             assert b"[DONE]" not in answer.content
         assert EASY["openai"].keys.accepted not in answer.text
         assert client.post(path, json=asking("Good", stream)).status_code == 200
-    assert len(gateway.traces()) == 2
+    assert len(gateway.wait_for_traces(2)) == 2
 
 
 def asking(model: str, stream: bool) -> dict[str, Any]:

@@ -62,6 +62,12 @@ class Wire:
         assert data, "the gateway closed the connection"
         self.rest += data
 
+    def until_called(self) -> None:
+        """Until the provider has the call that was sent."""
+        deadline = time.monotonic() + 60
+        while not self.gateway.provider.recorded and time.monotonic() < deadline:
+            time.sleep(0.005)
+
     def is_closed(self) -> bool:
         try:
             return self.socket.recv(1) == b""
@@ -79,7 +85,7 @@ def test_a_connection_is_used_again_and_requests_may_be_pipelined(wire: Wire) ->
     assert wire.answer()[0] == 200
     wire.send(wire.request() + wire.request("No such model") + wire.request())
     assert [wire.answer()[0] for _ in range(3)] == [200, 404, 200]
-    assert len(wire.gateway.traces()) == 4
+    assert len(wire.gateway.wait_for_traces(4)) == 4
 
 
 def test_a_body_in_chunks(wire: Wire) -> None:
@@ -145,7 +151,7 @@ def test_a_body_that_is_too_large(wire: Wire, announced: bool) -> None:
     assert (status, headers["connection"]) == (413, "close")
     assert json.loads(body)["error"]["code"] == "body_too_large"
     assert wire.is_closed()
-    assert [trace.error_code for trace in wire.gateway.traces()] == ["body_too_large"]
+    assert [trace.error_code for trace in wire.gateway.wait_for_traces(1)] == ["body_too_large"]
 
 
 async def test_a_body_that_does_not_come() -> None:
@@ -199,9 +205,7 @@ def test_a_key_in_the_address_is_refused(wire: Wire) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_caller_that_leaves_before_the_answer_stops_the_call(wire: Wire, pause: float, stream: bool) -> None:
     wire.send(wire.request("Hangs", stream=stream))
-    deadline = time.monotonic() + 60
-    while not wire.gateway.provider.recorded and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wire.until_called()
     time.sleep(pause)
     wire.socket.close()
     wire.gateway.provider.wait_for_outcome("cut")
@@ -212,6 +216,7 @@ def test_a_caller_that_leaves_before_the_answer_stops_the_call(wire: Wire, pause
 
 def test_a_caller_that_leaves_in_mid_stream_stops_the_call(wire: Wire) -> None:
     wire.send(wire.request("Endless", stream=True))
+    wire.until_called()
     time.sleep(0.3)
     wire.socket.close()
     wire.gateway.provider.wait_for_outcome("cut")
