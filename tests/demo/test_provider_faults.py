@@ -22,7 +22,7 @@ TRIAGE = CASES["triage"]
 MIB = 1024 * 1024
 
 
-def call(provider: RunningProvider, fault: str, *, name: str = "triage", timeout: float = 5.0, **extra: object) -> httpx.Response:
+def call(provider: RunningProvider, fault: str, *, name: str = "triage", timeout: float = 60.0, **extra: object) -> httpx.Response:
     case = CASES[name]
     headers = case.headers(DEMO_KEYS[name].accepted)
     url = f"{provider.url}/fault/{fault}{case.path}"
@@ -72,15 +72,15 @@ def test_a_client_that_leaves_is_noticed(provider: RunningProvider) -> None:
 )
 def test_broken_connections_and_bodies(provider: RunningProvider, fault: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        call(provider, fault, timeout=0.3)
+        call(provider, fault, timeout=0.3 if error is httpx.ReadTimeout else 60)
 
 
 def test_a_drip_arrives_whole_though_no_single_read_times_out(provider: RunningProvider) -> None:
     """B6: a read timeout does not end a drip."""
     began = time.monotonic()
-    answer = call(provider, "drip/0.001", timeout=0.25)
+    answer = call(provider, "drip/0.01", timeout=2)
     assert answer.json()["outcome"]["status"] == "done"
-    assert time.monotonic() - began > 0.3
+    assert time.monotonic() - began > 2
 
 
 def test_a_truncated_stream_ends_without_its_last_chunk(provider: RunningProvider) -> None:
@@ -113,10 +113,10 @@ def test_bodies_that_are_not_what_they_say(provider: RunningProvider, fault: str
 
 
 def test_huge_is_forty_mebibytes_and_endless_does_not_end(provider: RunningProvider) -> None:
-    with httpx.stream("GET", f"{provider.url}/fault/huge/echo", trust_env=False) as answer:
+    with httpx.stream("GET", f"{provider.url}/fault/huge/echo", trust_env=False, timeout=60) as answer:
         assert int(answer.headers["content-length"]) == 40 * MIB + 2
     assert len(raw(provider, "/fault/huge/2/echo").partition(b"\r\n\r\n")[2]) == 2 * MIB + 2
-    with httpx.stream("GET", f"{provider.url}/fault/endless/echo", trust_env=False) as answer:
+    with httpx.stream("GET", f"{provider.url}/fault/endless/echo", trust_env=False, timeout=60) as answer:
         received = 0
         for part in answer.iter_raw():
             received += len(part)
@@ -192,11 +192,11 @@ async def test_sixty_four_at_once(provider: RunningProvider) -> None:
     async with httpx.AsyncClient(base_url=provider.url, trust_env=False, limits=limits, timeout=60) as client:
         headers = TRIAGE.headers(DEMO_KEYS["triage"].accepted)
         bodies = [{"task": {"ask": f"claim {n}"}} for n in range(64)]
-        posts = (client.post(f"/fault/slow/0.3{TRIAGE.path}", headers=headers, json=body) for body in bodies)
+        posts = (client.post(f"/fault/slow/1{TRIAGE.path}", headers=headers, json=body) for body in bodies)
         answers = await asyncio.gather(*posts)
     for n, answer in enumerate(answers):
         assert f'"claim {n}"' in str(pick(answer.json(), TRIAGE.text))
-    assert time.monotonic() - began < 64 * 0.3 / 4
+    assert time.monotonic() - began < 64 * 1 / 2  # one after the other they take twice that
 
 
 def test_stopping_cuts_what_is_under_way() -> None:
@@ -223,7 +223,7 @@ def test_it_runs_on_its_own_without_django_and_stops_on_sigterm() -> None:
     )
     assert process.stdout is not None
     url = process.stdout.readline().split()[-1]
-    assert httpx.get(f"{url}/", trust_env=False).status_code == 200
+    assert httpx.get(f"{url}/", trust_env=False, timeout=60).status_code == 200
     process.send_signal(signal.SIGTERM)
     _, imports = process.communicate(timeout=120)
     assert process.returncode == 0
