@@ -42,7 +42,9 @@ class Api:
     ) -> httpx.Response:
         given: dict[str, Any] = {"json": {"variables": values or {}}} | more
         headers = {"x-api-key": key or self.gateway.key, **given.pop("headers", {})}
-        return httpx.post(f"{self.gateway.url}/api/prompts/{prompt or self.prompt.pk}/run", headers=headers, trust_env=False, **given)
+        return httpx.post(
+            f"{self.gateway.url}/api/prompts/{prompt or self.prompt.pk}/run", headers=headers, trust_env=False, timeout=60, **given
+        )
 
     def make(self, name: str, model: ExternalModel, script: Script = SORT) -> Prompt:
         alice = self.gateway.cast.alice
@@ -104,7 +106,7 @@ def test_the_newest_version_runs_under_either_spelling_of_the_key(api: Api) -> N
     content = Content(Script((Turn(Role.USER, "Good day"),)), Choice(api.model))
     save_version(prompt, content=content, by=Author(alice, actor(alice)), expected=1)
     url = f"{api.gateway.url}/api/prompts/{prompt.pk}/run"
-    answer = httpx.post(url, headers={"Authorization": f"Bearer {api.gateway.key}"}, trust_env=False)  # no body: no variables
+    answer = httpx.post(url, headers={"Authorization": f"Bearer {api.gateway.key}"}, trust_env=False, timeout=60)  # no body: no variables
     assert (answer.status_code, answer.json()["version"]) == (200, 2)
     assert json.loads(api.gateway.provider.recorded[0].request.body)["messages"][-1]["content"] == "Good day"
 
@@ -159,12 +161,12 @@ def test_unknown_prompts_and_those_of_others_are_the_same_404(api: Api) -> None:
     missing, foreign = api.run(VALUES, prompt=uuid4()), api.run(VALUES, key=stranger)
     assert missing.status_code == foreign.status_code == 404
     assert error_of(missing)["message"] == error_of(foreign)["message"]
-    elsewhere = httpx.post(f"{api.gateway.url}/api/prompts/no-id/run", trust_env=False)
+    elsewhere = httpx.post(f"{api.gateway.url}/api/prompts/no-id/run", trust_env=False, timeout=60)
     assert (elsewhere.status_code, error_of(elsewhere)["code"]) == (404, "not_found")
 
 
 def test_keys(api: Api) -> None:
-    none = httpx.post(f"{api.gateway.url}/api/prompts/{api.prompt.pk}/run", trust_env=False)
+    none = httpx.post(f"{api.gateway.url}/api/prompts/{api.prompt.pk}/run", trust_env=False, timeout=60)
     assert (none.status_code, error_of(none)["code"]) == (401, "missing_api_key")
     wrong = api.run(VALUES, key=f"{api.gateway.key[:-4]}AAAA")
     assert (wrong.status_code, error_of(wrong)["code"]) == (401, "invalid_api_key")
@@ -174,7 +176,7 @@ def test_keys(api: Api) -> None:
     assert "inference:invoke" in error_of(reader)["message"]
     in_query = api.run(VALUES, params={"api_key": api.gateway.key})
     assert (in_query.status_code, error_of(in_query)["code"]) == (400, "invalid_api_key")
-    read = httpx.get(f"{api.gateway.url}/api/prompts/{api.prompt.pk}/run", trust_env=False)
+    read = httpx.get(f"{api.gateway.url}/api/prompts/{api.prompt.pk}/run", trust_env=False, timeout=60)
     assert (read.status_code, read.headers["allow"], error_of(read)["code"]) == (405, "POST", "method_not_allowed")
 
 

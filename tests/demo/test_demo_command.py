@@ -78,13 +78,14 @@ def running(folder: Path, *options: str, stop: signal.Signals = signal.SIGTERM) 
 def test_two_starts_and_two_ways_to_stop(tmp_path: Path) -> None:
     """Issue 2.1: makes database and keys in a folder, prints address and sign-ins, stops cleanly; a second start keeps what is there."""
     with running(tmp_path, stop=signal.SIGINT) as first:
-        assert httpx.get(f"{first.url}/health/ready", trust_env=False).json()["status"] == "ok"
-        assert httpx.get(f"{first.url}/", trust_env=False, follow_redirects=True).status_code == 200
+        assert httpx.get(f"{first.url}/health/ready", trust_env=False, timeout=60).json()["status"] == "ok"
+        assert httpx.get(f"{first.url}/", trust_env=False, follow_redirects=True, timeout=60).status_code == 200
         answer = httpx.post(
             f"{first.provider_url}/triage/v3/assess",
             headers={"x-harbor-key": DEMO_KEYS["triage"].accepted},
             json={"task": {"ask": "Is hail covered?"}},
             trust_env=False,
+            timeout=60,
         )
         assert "Is hail covered?" in json.dumps(answer.json())
         answer = httpx.post(
@@ -92,6 +93,7 @@ def test_two_starts_and_two_ways_to_stop(tmp_path: Path) -> None:
             headers={"authorization": f"Bearer {first.api_key}"},
             json={"model": MODEL, "messages": [{"role": "user", "content": "Is hail covered?"}]},
             trust_env=False,
+            timeout=60,
         )
         assert answer.status_code == 200, answer.text
         password, provider_url, api_key = first.password, first.provider_url, first.api_key

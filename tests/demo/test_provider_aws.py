@@ -140,7 +140,7 @@ def test_headers_of_one_name_are_signed_together(aws: Aws) -> None:
     signer = SigV4Signer(SigningKeys(AWS_ACCESS_KEY_ID, Secret(AWS_SECRET_ACCESS_KEY)), "eu-west-1", "sts")
     given = [("Host", urlsplit(url).netloc), ("X-Claim", "one"), ("X-Claim", "two  of  them"), ("Content-Type", "text/plain")]
     body = b"Action=GetCallerIdentity&Version=2011-06-15"
-    assert httpx.post(url, headers=signer.sign("POST", url, given, body), content=body).status_code == 200
+    assert httpx.post(url, headers=signer.sign("POST", url, given, body), content=body, timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("minutes", [-6, 6])
@@ -150,7 +150,7 @@ def test_a_signature_is_good_for_five_minutes(aws: Aws, minutes: int) -> None:
         url = f"{aws.base}/aws/sts/eu-west-1/"
         request = AWSRequest(method="POST", url=url, data=b"Action=GetCallerIdentity", headers={"Host": urlsplit(url).netloc})
         SigV4Auth(PLATFORM, "sts", "eu-west-1").add_auth(request)
-    answer = httpx.post(url, headers=dict(request.headers.items()), content=b"Action=GetCallerIdentity")
+    answer = httpx.post(url, headers=dict(request.headers.items()), content=b"Action=GetCallerIdentity", timeout=60)
     assert code(answer) == "SignatureDoesNotMatch"
     assert "Signature" in answer.text
 
@@ -394,7 +394,7 @@ def test_faults_work_in_front_of_aws_too(role: Aws) -> None:
 
 
 def test_the_index_says_what_there_is(aws: Aws) -> None:
-    told = httpx.get(f"{aws.base}/").json()["aws"]
+    told = httpx.get(f"{aws.base}/", timeout=60).json()["aws"]
     assert told["principal"] == AWS_PRINCIPAL_ARN
     assert any("/trusts/" in role for role in told["roles"])
     assert told["models that fail"]["anthropic.demo-throttled-v1:0"] == "429 ThrottlingException"

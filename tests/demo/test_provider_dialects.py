@@ -114,7 +114,9 @@ def pick(document: object, path: str) -> object:
 def ask(provider: RunningProvider, name: str, *, key: str | None = None, path: str = "", body: Json | None = None) -> httpx.Response:
     case = CASES[name]
     headers = case.headers(DEMO_KEYS[name].accepted if key is None else key)
-    return httpx.post(provider.url + (path or case.path), headers=headers, json=case.body if body is None else body, trust_env=False)
+    return httpx.post(
+        provider.url + (path or case.path), headers=headers, json=case.body if body is None else body, trust_env=False, timeout=60
+    )
 
 
 @ALL
@@ -222,7 +224,9 @@ def test_a_wrong_body_is_refused_with_the_place(
 @ALL
 def test_a_body_that_is_not_json_is_refused(provider: RunningProvider, name: str) -> None:
     case = CASES[name]
-    answer = httpx.post(provider.url + case.path, headers=case.headers(DEMO_KEYS[name].accepted), content=b'{"a": ', trust_env=False)
+    answer = httpx.post(
+        provider.url + case.path, headers=case.headers(DEMO_KEYS[name].accepted), content=b'{"a": ', trust_env=False, timeout=60
+    )
     assert answer.status_code == (422 if name == "triage" else 400)
     assert "not JSON" in answer.text
 
@@ -257,8 +261,8 @@ def test_models_are_listed_for_a_working_key_only(provider: RunningProvider) -> 
     lists |= {"gemini": ("/gemini/v1beta/models", "models"), "cohere": ("/cohere/v1/models", "models")}
     for name, (path, member) in lists.items():
         case = CASES[name]
-        good = httpx.get(provider.url + path, headers=case.headers(DEMO_KEYS[name].accepted), trust_env=False)
-        bad = httpx.get(provider.url + path, headers=case.headers("wrong"), trust_env=False)
+        good = httpx.get(provider.url + path, headers=case.headers(DEMO_KEYS[name].accepted), trust_env=False, timeout=60)
+        bad = httpx.get(provider.url + path, headers=case.headers("wrong"), trust_env=False, timeout=60)
         assert good.status_code == 200
         assert len(good.json()[member]) >= 3
         assert bad.status_code in (400, 401)
@@ -325,7 +329,7 @@ def test_images_are_counted(provider: RunningProvider) -> None:
 def test_azure_wants_an_api_version_and_anthropic_its_version_header(provider: RunningProvider) -> None:
     assert ask(provider, "azure", path="/azure/openai/deployments/claims-4o/chat/completions").status_code == 404
     keys = {"x-api-key": DEMO_KEYS["anthropic"].accepted}
-    answer = httpx.post(provider.url + CASES["anthropic"].path, headers=keys, json=CASES["anthropic"].body, trust_env=False)
+    answer = httpx.post(provider.url + CASES["anthropic"].path, headers=keys, json=CASES["anthropic"].body, trust_env=False, timeout=60)
     assert answer.status_code == 400
     assert "anthropic-version: header is required" in answer.text
 
@@ -333,9 +337,9 @@ def test_azure_wants_an_api_version_and_anthropic_its_version_header(provider: R
 def test_unknown_paths_and_methods_are_refused(provider: RunningProvider) -> None:
     for name in CASES:
         assert ask(provider, name, path=f"/{name}/nowhere").status_code == 404
-    assert httpx.get(provider.url + "/triage/v3/assess", trust_env=False).status_code == 405
-    assert httpx.get(provider.url + "/nowhere", trust_env=False).status_code == 404
-    assert "POST /triage/v3/assess" in httpx.get(provider.url + "/", trust_env=False).json()["endpoints"]
+    assert httpx.get(provider.url + "/triage/v3/assess", trust_env=False, timeout=60).status_code == 405
+    assert httpx.get(provider.url + "/nowhere", trust_env=False, timeout=60).status_code == 404
+    assert "POST /triage/v3/assess" in httpx.get(provider.url + "/", trust_env=False, timeout=60).json()["endpoints"]
 
 
 def test_echo_says_what_arrived_and_the_recording_too(provider: RunningProvider) -> None:

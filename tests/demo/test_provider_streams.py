@@ -112,7 +112,7 @@ def test_parts_come_one_by_one(provider: RunningProvider) -> None:
     """A reader sees the first word before the last one is sent: the stall fault stops in the middle, and half is there."""
     case = CASES["openai"]
     url, headers = f"{provider.url}/fault/stall{case.path}", case.headers(DEMO_KEYS["openai"].accepted)
-    with httpx.stream("POST", url, headers=headers, json={**case.body, "stream": True}, trust_env=False) as answer:
+    with httpx.stream("POST", url, headers=headers, json={**case.body, "stream": True}, trust_env=False, timeout=60) as answer:
         first = next(answer.iter_text())
     assert first.startswith("data: ")
     assert provider.wait_for_outcome("cut").request.path.startswith("/fault/stall")

@@ -97,7 +97,7 @@ def models(running: Gateway) -> None:
 
 
 def get(gateway: Gateway, path: str, key: str = "") -> httpx.Response:
-    return httpx.get(gateway.url + path, headers={"authorization": f"Bearer {key or gateway.key}"})
+    return httpx.get(gateway.url + path, headers={"authorization": f"Bearer {key or gateway.key}"}, timeout=60)
 
 
 def post(gateway: Gateway, body: Any, *, key: str = "", path: str = "/v1/chat/completions") -> httpx.Response:

@@ -61,7 +61,7 @@ def asked(key: str, server: RunningProvider, call: ChatCall, *, stream: bool) ->
 
 def sent(request: Request) -> Iterator[bytes]:
     """The body of a streamed answer, as it comes."""
-    with httpx.stream(request.method, request.url, headers=list(request.headers), content=request.body) as answer:
+    with httpx.stream(request.method, request.url, headers=list(request.headers), content=request.body, timeout=60) as answer:
         assert answer.status_code == 200, answer.read()
         yield from answer.iter_bytes()
 
