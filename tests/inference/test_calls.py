@@ -231,13 +231,13 @@ def test_each_attempt_has_its_own_time_to_the_first_byte(transactional_cast: Cas
         elif first == "silence":
             await line.wait_until_client_leaves()
         else:
-            await line.send(json_answer(b"{}", "503 Busy", "Retry-After: 1"))
+            await line.send(json_answer(b"{}", "503 Busy", "Retry-After: 4"))
 
     with serving(handler) as server:
         allow_egress(actor=SYSTEM, host="127.0.0.1", ports=[server.port], scheme="http", reason="The server of this test")
         definition = chat_definition(f"http://127.0.0.1:{server.port}")
         model = connect(cast.harbor, cast.adam, definition, key=KEYS.accepted).model
-        ExternalModel.objects.filter(pk=model.pk).update(first_byte_seconds=1, total_seconds=60, may_pay_twice=True)
+        ExternalModel.objects.filter(pk=model.pk).update(first_byte_seconds=4, total_seconds=120, may_pay_twice=True)
         assert asking(cast) == "Covered."
     assert traces()[0].attempts == 2
 

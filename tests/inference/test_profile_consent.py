@@ -61,8 +61,8 @@ def begin(client: Client, profile: AuthorizationProfile) -> str:
 
 def answer(url: str, choice: str = "allow") -> dict[str, str]:
     """What the provider sends the browser back with."""
-    assert "Allow access?" in httpx.get(url).text
-    location = httpx.post(url, data={"answer": choice}).headers["location"]
+    assert "Allow access?" in httpx.get(url, timeout=60).text
+    location = httpx.post(url, data={"answer": choice}, timeout=60).headers["location"]
     assert urlsplit(location)._replace(query="").geturl() == parse_qs(urlsplit(url).query)["redirect_uri"][0]
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
 
@@ -101,11 +101,11 @@ def test_access_is_allowed_and_calls_work(adam: Client, cast: Cast, profile: Aut
 def test_the_refresh_token_is_rotated(adam: Client, cast: Cast, provider: RunningProvider) -> None:
     """The new one is stored before it is needed; the old one would be refused."""
     allow(provider)
-    profile = code_profile(cast.harbor, cast.alice, provider, life="1")
+    profile = code_profile(cast.harbor, cast.alice, provider, life="60")
     connection = connected(cast.harbor, cast.alice, profile, assess_definition(provider.url))
     come_back(adam, answer(begin(adam, profile)))
     for wave in range(1, 4):
-        with time_machine.travel(timezone.now() + timedelta(seconds=2 * wave), tick=True):
+        with time_machine.travel(timezone.now() + timedelta(seconds=90 * wave), tick=True):
             assert call(connection).passed
     grants = [body["grant_type"] for body in token_requests(provider)]
     assert grants == ["authorization_code", "refresh_token", "refresh_token", "refresh_token"]
@@ -115,12 +115,12 @@ def test_the_refresh_token_is_rotated(adam: Client, cast: Cast, provider: Runnin
 
 def test_a_refresh_token_that_is_refused_asks_for_consent_again(adam: Client, cast: Cast, provider: RunningProvider) -> None:
     allow(provider)
-    profile = code_profile(cast.harbor, cast.alice, provider, life="1")
+    profile = code_profile(cast.harbor, cast.alice, provider, life="60")
     connection = connected(cast.harbor, cast.alice, profile, assess_definition(provider.url))
     come_back(adam, answer(begin(adam, profile)))
     refresh_tokens._kept.clear()
     provider.forget()
-    with time_machine.travel(timezone.now() + timedelta(seconds=5), tick=True):
+    with time_machine.travel(timezone.now() + timedelta(seconds=90), tick=True):
         first, second = call(connection), call(connection)
     assert first.failure
     assert first.failure.provider_message.startswith("invalid_grant")

@@ -80,9 +80,9 @@ def slow(provider: RunningProvider, seconds: float = 0.5) -> str:
     return f"{provider.url}/fault/slow/{seconds}"
 
 
-def slow_profile(cast: Cast, provider: RunningProvider, *, life: str = "2") -> AuthorizationProfile:
+def slow_profile(cast: Cast, provider: RunningProvider, *, seconds: float = 0.5) -> AuthorizationProfile:
     """Its token endpoint takes a moment, so that everybody is there before the first token is."""
-    return client_profile(cast.harbor, cast.alice, provider, token_url=f"{slow(provider)}/oauth/life/{life}/token")
+    return client_profile(cast.harbor, cast.alice, provider, token_url=f"{slow(provider, seconds)}/oauth/token")
 
 
 def test_fifty_callers_on_one_loop_are_one_token_request(transactional_cast: Cast, allowed: RunningProvider) -> None:
@@ -232,7 +232,7 @@ def test_whoever_dies_while_renewing_is_taken_over_from(transactional_cast: Cast
 
 def test_a_caller_who_leaves_while_renewing_holds_nobody_up(transactional_cast: Cast, allowed: RunningProvider) -> None:
     """The one who asks is cancelled: another one asks, and the claim is free at once."""
-    material, in_force = Material.of(slow_profile(transactional_cast, allowed)), rules.current()
+    material, in_force = Material.of(slow_profile(transactional_cast, allowed, seconds=2)), rules.current()
 
     async def story() -> Token:
         first = asyncio.create_task(tokens.get(material, in_force))
@@ -310,7 +310,7 @@ def test_a_token_of_older_settings_is_none(transactional_cast: Cast, allowed: Ru
 def test_a_rotated_refresh_token_survives_an_edit_meanwhile(transactional_cast: Cast, allowed: RunningProvider) -> None:
     """An admin says which statuses mean a refusal while the token is being renewed: what the server has rotated is kept."""
     cast = transactional_cast
-    profile = code_profile(cast.harbor, cast.alice, allowed, token_url=f"{slow(allowed)}/oauth/token")
+    profile = code_profile(cast.harbor, cast.alice, allowed, token_url=f"{slow(allowed, 3)}/oauth/token")
     granted = Granted(Secret("at-old-4711"), Secret(refresh_tokens.add(Grant(CLIENT, "", 1e12))), timezone.now(), timezone.now(), "")
     material = Material.of(profile)
     store(material, granted)
@@ -334,7 +334,7 @@ def test_a_rotated_refresh_token_survives_an_edit_meanwhile(transactional_cast: 
 def test_a_token_on_its_way_does_not_go_to_a_host_added_meanwhile(transactional_cast: Cast, allowed: RunningProvider) -> None:
     """A8: it was asked for while that host was not allowed, so it is not kept, and the consent stays to be given."""
     cast = transactional_cast
-    profile = code_profile(cast.harbor, cast.alice, allowed, token_url=f"{slow(allowed)}/oauth/token")
+    profile = code_profile(cast.harbor, cast.alice, allowed, token_url=f"{slow(allowed, 3)}/oauth/token")
     granted = Granted(Secret("at-old-4711"), Secret(refresh_tokens.add(Grant(CLIENT, "", 1e12))), timezone.now(), timezone.now(), "")
     material, in_force = Material.of(profile), rules.current()
     store(material, granted)
@@ -384,7 +384,7 @@ def test_a_refused_client_marks_the_profile_once(transactional_cast: Cast, allow
 
 def test_fifty_callers_share_one_failure(transactional_cast: Cast, allowed: RunningProvider) -> None:
     profile = client_profile(
-        transactional_cast.harbor, transactional_cast.alice, allowed, token_url=f"{slow(allowed)}/oauth/token", client_id="nobody"
+        transactional_cast.harbor, transactional_cast.alice, allowed, token_url=f"{slow(allowed, 4)}/oauth/token", client_id="nobody"
     )
     material, in_force = Material.of(profile), rules.current()
 

@@ -79,15 +79,20 @@ async def test_few_calls_ask_the_shared_cache(shared: BaseCache) -> None:
     assert asked < 60
 
 
+async def has_asked(limiter: Limiter) -> None:
+    """Until what it asks the shared cache beside the calls is answered."""
+    await asyncio.gather(*(asking for minute in limiter._minutes.values() for asking in minute.asking.values()))
+
+
 async def test_tokens_of_one_process_stop_the_other(shared: BaseCache) -> None:
     clock = Clock()
     one, other = Limiter(shared, clock=clock), Limiter(shared, clock=clock)
     assert await admitted(other, 1, tokens=100) == 1
     one.settle("key:1", 150)
-    await asyncio.sleep(0.05)
+    await has_asked(one)
     clock.now += 1  # what the other knows is old by now: it asks beside a call
     await admitted(other, 1, tokens=100)
-    await asyncio.sleep(0.05)
+    await has_asked(other)
     assert await admitted(other, 1, tokens=100) == 0
 
 
