@@ -95,6 +95,72 @@ class ErrorKind(StrEnum):
     MODEL_NOT_LISTED = "model_not_listed"  # a key check went well, but not for this model
     OUTPUT_PATH_NO_MATCH = "output_path_no_match"
 
+    @property
+    def label(self) -> str:
+        """The words for a line of a list, where there is no room for the message."""
+        return _KIND_LABELS[self]
+
+
+_KIND_LABELS = {
+    ErrorKind.MODEL_NOT_FOUND: "No such model",
+    ErrorKind.MODEL_DRAFT: "The model is a draft",
+    ErrorKind.MODEL_INACTIVE: "The model is not active",
+    ErrorKind.CONNECTION_NOT_FOUND: "No such connection",
+    ErrorKind.CONNECTION_INACTIVE: "The connection is not active",
+    ErrorKind.CONNECTION_RESTING: "The connection rests after failures",
+    ErrorKind.RATE_LIMITED: "A rate limit was reached",
+    ErrorKind.BUDGET_EXCEEDED: "The budget is used up",
+    ErrorKind.INVALID_REQUEST: "The request is not valid",
+    ErrorKind.INTERNAL: "Patchbay failed",
+    ErrorKind.UNAVAILABLE: "Patchbay was not available",
+    ErrorKind.INVALID_API_KEY: "The API key is not valid",
+    ErrorKind.MISSING_SCOPE: "The API key lacks a scope",
+    ErrorKind.FEATURE_NOT_ENABLED: "A feature is not enabled on the model",
+    ErrorKind.TEMPLATE_INVALID: "The body template is not valid",
+    ErrorKind.UNKNOWN_VARIABLE: "An unknown variable",
+    ErrorKind.MISSING_VARIABLE: "A variable has no value",
+    ErrorKind.BAD_VALUE: "A value is not allowed",
+    ErrorKind.BODY_TOO_LARGE: "The request is too large",
+    ErrorKind.NEEDS_CREDENTIALS: "Credentials are missing",
+    ErrorKind.UNSUPPORTED: "The model's API cannot carry the request",
+    ErrorKind.PROFILE_NOT_CONFIGURED: "The authorization profile is not complete",
+    ErrorKind.PROFILE_HOST_NOT_ALLOWED: "The authorization profile is not for this host",
+    ErrorKind.TOKEN_REFUSED: "The authorization server refused a token",
+    ErrorKind.TOKEN_FAILED: "No token from the authorization server",
+    ErrorKind.ROLE_NOT_REGISTERED: "The role is not registered",
+    ErrorKind.ROLE_REFUSED: "AWS refused the role",
+    ErrorKind.STS_FAILED: "AWS gave no credentials",
+    ErrorKind.URL_INVALID: "The endpoint URL is not valid",
+    ErrorKind.URL_NOT_ALLOWED: "The endpoint URL is not allowed",
+    ErrorKind.NAME_NOT_RESOLVED: "The provider's host name is unknown",
+    ErrorKind.CONNECTION_REFUSED: "The provider's host refused the connection",
+    ErrorKind.CONNECT_FAILED: "The provider could not be reached",
+    ErrorKind.CONNECT_TIMEOUT: "Connecting took too long",
+    ErrorKind.TLS_FAILED: "No secure connection (TLS)",
+    ErrorKind.DISCONNECTED: "The provider closed the connection",
+    ErrorKind.CANCELLED: "The caller went away",
+    ErrorKind.FIRST_BYTE_TIMEOUT: "No answer in time",
+    ErrorKind.TIMEOUT: "The answer took too long",
+    ErrorKind.PROTOCOL_ERROR: "The answer is not proper HTTP",
+    ErrorKind.HEADERS_TOO_LARGE: "The answer's headers are too large",
+    ErrorKind.RESPONSE_TOO_LARGE: "The answer is too large",
+    ErrorKind.DECODE_FAILED: "The answer could not be decoded",
+    ErrorKind.REDIRECT: "The provider redirects elsewhere",
+    ErrorKind.UPSTREAM_AUTH: "The provider refused the key",
+    ErrorKind.UPSTREAM_RATE_LIMITED: "The provider is limiting requests",
+    ErrorKind.UPSTREAM_ERROR: "The provider failed to answer",
+    ErrorKind.UPSTREAM_REFUSED: "The provider refused the request",
+    ErrorKind.NOT_JSON: "The answer is not JSON",
+    ErrorKind.NOT_THE_FORMAT: "The answer is not in the expected format",
+    ErrorKind.MODEL_NOT_LISTED: "The key may not use this model",
+    ErrorKind.OUTPUT_PATH_NO_MATCH: "The output path finds nothing",
+}
+
+
+def in_words(code: str) -> str:
+    """The label of a code that was kept; one that is not known any more stays as it is."""
+    return ErrorKind(code).label if code in ErrorKind else code
+
 
 # What goes wrong where an authorization profile or a role is to authorize the call.
 AUTHORIZING = frozenset(

@@ -127,6 +127,11 @@ def test_values_that_are_known_are_offered(cast: Cast, client_for: ClientFor) ->
     assert refused.status_code == 422
 
 
+def test_a_row_says_in_words_why_there_is_no_answer(cast: Cast, client_for: ClientFor, calls: dict[str, Trace]) -> None:
+    page = client_for(cast.alice).get(LIST).content.decode()
+    assert '<span class="clip"><span title="timeout">The answer took too long</span></span>' in page
+
+
 def test_a_row_says_that_it_was_a_key_check(cast: Cast, client_for: ClientFor) -> None:
     [trace] = keep(entry(cast.harbor, source_type="test", api="key_check", input="", output=""))
     alice = client_for(cast.alice)

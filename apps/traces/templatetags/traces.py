@@ -1,7 +1,7 @@
 """How figures of calls look: {% load traces %}.
 
 {{ milliseconds|seconds }}  {{ failed|share:requests }}  {{ cost|amount:currency }}
-{{ trace|cell:column }}  {{ trace|cost }}  {{ trace.request_id|short_id }}
+{{ trace|cell:column }}  {{ trace|cost }}  {{ trace.request_id|short_id }}  {{ trace.error_code|in_words }}
 """
 
 from collections.abc import Callable
@@ -12,10 +12,12 @@ from django import template
 from apps.catalog.templatetags.catalog import money
 from apps.core.templatetags.ui import grouped
 from apps.core.text import visible
+from apps.providers.errors import in_words
 from apps.traces.columns import Extra
 from apps.traces.models import Trace
 
 register = template.Library()
+register.filter(in_words)
 
 UNKNOWN = "\N{EN DASH}"
 SMALL = Decimal("0.01")
