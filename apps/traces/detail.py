@@ -9,8 +9,9 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from apps.core.json_tree import Tree
-from apps.traces.models import Trace, TraceBody
-from apps.traces.reading import Part, parts_of, pretty
+from apps.providers.errors import in_words
+from apps.traces.models import Status, Trace, TraceBody
+from apps.traces.reading import Part, parts_of, parts_of_answer, pretty
 
 OVERHEAD = 1.0  # milliseconds; less of our own is not worth a line
 BEFORE, BETWEEN, AFTER = "Patchbay: route and limits", "Patchbay: wait before the next attempt", "Patchbay: until the end of the call"
@@ -58,7 +59,7 @@ class Detail:
     @cached_property
     def body(self) -> TraceBody:
         """An empty one where the body has been deleted by the retention job, or was never kept."""
-        return getattr(self.trace, "body", None) or TraceBody(trace=self.trace)
+        return getattr(self.trace, "body", None) or TraceBody(trace_id=self.trace.pk)
 
     @cached_property
     def input(self) -> Said:
@@ -66,11 +67,16 @@ class Detail:
 
     @cached_property
     def output(self) -> Said:
-        return Said(self.body.output, [Part("", self.body.output)], self.shown_as.get("output") == "json")
+        return Said(self.body.output, parts_of_answer(self.body.output), self.shown_as.get("output") == "json")
 
     @property
     def kept(self) -> bool:
         return bool(self.body.input or self.body.output)
+
+    @property
+    def is_over(self) -> bool:
+        """What was said has been deleted by the retention job. A workspace that keeps no texts has a body, an empty one."""
+        return getattr(self.trace, "body", None) is None
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -118,6 +124,8 @@ class Detail:
         at, ends = span
         code, first = str(attempt.get("error_code") or ""), self.trace.first_token_ms
         said = outcome(code, attempt.get("status"))
+        if not code and number == self.trace.attempts and self.trace.status == Status.CANCELLED:
+            said = "broken off by the caller"
         mark = None
         if first is not None and not code and self.trace.streamed and at <= first <= ends:
             mark, said = percent(first, total), f"{said}, first token after {first - at:,.0f} ms"
@@ -136,4 +144,4 @@ def percent(part: float, total: float) -> float:
 
 def outcome(code: str, status: object) -> str:
     answered = f"HTTP {status}" if status else ""
-    return ", ".join(filter(None, (code, answered))) if code else "answered"
+    return ", ".join(filter(None, (in_words(code), answered))) if code else "answered"

@@ -5,6 +5,7 @@ import msgspec
 from apps.providers.jsonread import storable
 from apps.traces.record import Api
 
+CALLS = '[{"id":'  # how an answer begins that only calls tools
 LENGTH = 200  # characters
 
 
@@ -31,6 +32,17 @@ class _Chat(msgspec.Struct):
 
 
 _chats = msgspec.json.Decoder(_Chat)
+
+
+class _Call(msgspec.Struct, forbid_unknown_fields=True):
+    """A tool that an answer calls, as inference keeps it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+_calls = msgspec.json.Decoder(list[_Call])
 _values = msgspec.json.Decoder(dict[str, object])
 
 
@@ -49,4 +61,14 @@ def preview_of(api: str, text: str) -> str:
         asked = [message.text for message in _chats.decode(text).messages if message.role == "user" and message.text]
         return one_line(asked[-1] if asked else text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return one_line(text)
+
+
+def preview_of_answer(text: str) -> str:
+    """The beginning of an answer; of one that only calls tools, their names with what they are called with."""
+    if not text.startswith(CALLS):
+        return one_line(text)
+    try:
+        return one_line(", ".join(f"{call.name}({call.arguments})" for call in _calls.decode(text)))
+    except (msgspec.DecodeError, UnicodeError):
         return one_line(text)

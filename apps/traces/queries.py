@@ -1,10 +1,12 @@
 """What the pages of traces read. The workspace always comes first; `own` is the person whose calls alone may be seen."""
 
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
+from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.core.pagination import Page, paginate
@@ -12,7 +14,7 @@ from apps.external_models.models import ExternalModel
 from apps.traces.conditions import combine, read_request_id
 from apps.traces.figures import Figures, figures, figures_of_traces
 from apps.traces.filters import TraceFilters
-from apps.traces.models import Trace
+from apps.traces.models import CapturePolicy, Trace
 from apps.traces.newest import newest
 from apps.traces.periods import Period
 from apps.traces.search import containing
@@ -71,6 +73,13 @@ def get_trace(workspace: Workspace, trace_id: UUID, *, own: UUID | None) -> Trac
     if trace is None:
         raise Http404("No such trace in this workspace.")
     return trace
+
+
+def texts_kept_until(trace: Trace) -> datetime | None:
+    """When the days of a trace's texts were over, by the policy of now; None where that is still to come: it has been changed since."""
+    policy = CapturePolicy.objects.filter(pk=trace.workspace_id).first() or CapturePolicy()
+    until = trace.started_at + timedelta(days=policy.body_days)
+    return until if until < timezone.now() else None
 
 
 def subjects(workspace: Workspace) -> tuple[dict[UUID, str], dict[UUID, str]]:

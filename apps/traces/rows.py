@@ -18,7 +18,7 @@ from apps.connections.uses import note_uses
 from apps.traces import hours, search_index
 from apps.traces.cost import Cost
 from apps.traces.models import Trace, TraceBody
-from apps.traces.previews import one_line, preview_of
+from apps.traces.previews import preview_of, preview_of_answer
 from apps.traces.record import TraceRecord
 
 TRACE_COLUMNS = (
@@ -108,7 +108,7 @@ def trace_row(entry: TraceRecord, cost: Cost) -> Row:
         cost.price_id,
         entry.error_code[:40],
         preview_of(entry.api, entry.input),
-        one_line(entry.output),
+        preview_of_answer(entry.output),
     )
 
 

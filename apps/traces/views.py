@@ -117,4 +117,6 @@ def trace_detail(request: WorkspaceRequest, trace_id: UUID) -> HttpResponse:
     has_model = trace.model_id and ExternalModel.objects.filter(workspace=request.workspace, pk=trace.model_id).exists()
     detail = Detail(trace, request.GET.dict())
     context = {"trace": trace, "detail": detail, "has_model": has_model, "receipt": receipt_of(trace)}
+    if detail.is_over:
+        context["until"] = queries.texts_kept_until(trace)
     return render_page(request, "traces/trace_detail.html", context)
