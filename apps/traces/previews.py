@@ -6,6 +6,7 @@ from apps.providers.jsonread import storable
 from apps.traces.record import Api
 
 CALLS = '[{"id":'  # how an answer begins that only calls tools
+IMAGE = "[Image]"
 LENGTH = 200  # characters
 
 
@@ -21,7 +22,7 @@ class _Message(msgspec.Struct):
     @property
     def text(self) -> str:
         if isinstance(self.content, list):
-            return " ".join(piece.text for piece in self.content if piece.text)
+            return " ".join(piece.text or IMAGE for piece in self.content if piece.text or piece.type.startswith("image"))
         return self.content or ""
 
 

@@ -1,5 +1,6 @@
 """The list of traces: what is shown to whom, filters, periods, columns, pages (spec 06, Traces)."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -130,6 +131,15 @@ def test_values_that_are_known_are_offered(cast: Cast, client_for: ClientFor) ->
 def test_a_row_says_in_words_why_there_is_no_answer(cast: Cast, client_for: ClientFor, calls: dict[str, Trace]) -> None:
     page = client_for(cast.alice).get(LIST).content.decode()
     assert '<span class="clip"><span title="timeout">The answer took too long</span></span>' in page
+
+
+def test_a_row_says_that_an_image_was_sent(cast: Cast, client_for: ClientFor) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    said = [[image], [{"type": "text", "text": "Whose roof?"}, image]]
+    keep(*(entry(cast.harbor, input=json.dumps({"messages": [{"role": "user", "content": content}]})) for content in said))
+    page = client_for(cast.alice).get(LIST).content.decode()
+    assert ">[Image]<" in page
+    assert ">Whose roof? [Image]<" in page
 
 
 def test_a_row_says_that_it_was_a_key_check(cast: Cast, client_for: ClientFor) -> None:
