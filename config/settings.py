@@ -4,10 +4,13 @@ import base64
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
+
+from config.mail import mailer
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -214,8 +217,9 @@ MFA_FORMS = {
     "activate_totp": "apps.accounts.sign_in_forms.AddAuthenticator",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
-EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
+# Development prints it. In production a printed reset link would be a password in the log (A10): without a mail server there is no mail.
+MAILERS = {} if PRODUCTION and "EMAIL_URL" not in env else {"default": mailer(env.email_url("EMAIL_URL", default="consolemail://"))}
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default=f"Patchbay <patchbay@{urlsplit(PUBLIC_URL).hostname}>")
 
 # Browser security (spec 07 D8). Everything is self-hosted; nothing inline.
 SECURE_CSP = {

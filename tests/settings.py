@@ -16,11 +16,14 @@ from config.settings import *  # noqa: E402, F403
 
 INSTALLED_APPS = ["tests.support", *INSTALLED_APPS]  # noqa: F405 - with the command that empties the database between tests
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     # A file, as in use: an in-memory database shared by threads knows neither WAL nor the busy timeout.
     DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["PATCHBAY_DATA_DIR"], "test.sqlite3")}  # noqa: F405
+else:
+    # A commit need not wait for the disk: only a crash of the database server itself could lose one, and no test makes that happen.
+    DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"  # noqa: F405
 
 WHITENOISE_AUTOREFRESH = True  # looks a static file up when it is asked for, instead of listing 205 of them for every test's client
 

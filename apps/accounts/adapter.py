@@ -4,10 +4,13 @@ Sign-ins are events of the platform chain, not of each workspace: a person signs
 bury each workspace's own changes.
 """
 
+import logging
+from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib import messages
+from django.core.mail import MailerDoesNotExist
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -16,6 +19,17 @@ from apps.accounts.requests import actor_of, anonymous_actor
 from apps.audit.events import Event
 from apps.audit.record import Outcome, Target, record
 from apps.core.client_ip import client_ip
+
+logger = logging.getLogger(__name__)
+
+
+class MailNotSent(Exception):
+    """There is no mail server, or it cannot be reached, or it does not take the mail. Its text is for who waits for it."""
+
+
+NO_SERVER = "This Patchbay sends no e-mail. Ask the people who run it for a new password."
+NOT_TAKEN = "The e-mail could not be sent: the mail server did not take it. Try again in a few minutes, or ask the people who run Patchbay."
+
 
 # allauth says a lot; of that, these are worth a toast.
 WORTH_SAYING = {
@@ -38,6 +52,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         text = WORTH_SAYING.get(message_template or "")
         if text:
             messages.success(request, text)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Raises MailNotSent."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except MailerDoesNotExist as error:
+            raise MailNotSent(NO_SERVER) from error
+        except (SMTPException, OSError) as error:
+            logger.error("The mail server did not take an e-mail: %s", error)
+            raise MailNotSent(NOT_TAKEN) from error
 
     @transaction.atomic
     def login(self, request: HttpRequest, user: User) -> None:

@@ -23,7 +23,7 @@ urlpatterns = [
     path("account/inactive/", public(account.account_inactive), name="account_inactive"),
     path("account/confirm/", signed_in(ConfirmPasswordView.as_view()), name="account_reauthenticate"),
     path("account/password/", signed_in(account.password_change), name="account_change_password"),
-    path("account/password/reset/", public(account.password_reset), name="account_reset_password"),
+    path("account/password/reset/", public(views.PasswordReset.as_view()), name="account_reset_password"),
     path("account/password/reset/sent/", public(account.password_reset_done), name="account_reset_password_done"),
     re_path(
         r"^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
