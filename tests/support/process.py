@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.support.site import PASSWORD, ROOT, free_port, manage_in_turn, wait_until_ready
+from tests.support.site import PASSWORD, ROOT, manage_in_turn, reserved_port, wait_until_ready
 
 EMAIL = "adam@harbor.test"
 BODY = '{"ask": "{{prompt}}"}'
@@ -84,7 +84,12 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
 @contextmanager
 def process_of(environment: dict[str, str], log: Path) -> Iterator[Product]:
     """One server process with these settings; another one beside it has its own journal."""
-    port = free_port()
+    with reserved_port() as port, server_of(environment, log, port) as product:
+        yield product
+
+
+@contextmanager
+def server_of(environment: dict[str, str], log: Path, port: int) -> Iterator[Product]:
     options = ["--no-access-log", "--no-proxy-headers", "--no-server-header", "--timeout-graceful-shutdown", "30"]
     command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), *options]
     with log.open("wb") as written:

@@ -41,6 +41,15 @@ def free_port() -> int:
     return port
 
 
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port for a server that is about to start. It is bound meanwhile, so that nobody else is given it; the server binds it besides."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 def environment_of(data_dir: Path) -> dict[str, str]:
     """Settings of a product that keeps everything in this folder."""
     environment = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "PATCHBAY_SECRET_KEYS"}}
@@ -90,7 +99,12 @@ def make_site(data_dir: Path, provider: RunningProvider) -> None:
 @contextmanager
 def running_site(data_dir: Path, provider: RunningProvider) -> Iterator[Site]:
     """Start a server for what make_site() left in this folder, and stop it afterwards."""
-    port = free_port()
+    with reserved_port() as port, server_of(data_dir, provider, port) as site:
+        yield site
+
+
+@contextmanager
+def server_of(data_dir: Path, provider: RunningProvider, port: int) -> Iterator[Site]:
     served = "tests.support.lag:application" if "PATCHBAY_LAG_MS" in os.environ else "config.asgi:application"
     command = [sys.executable, "-m", "uvicorn", served, "--port", str(port), "--log-level", "warning"]
     settings = environment_of(data_dir) | aws_of(provider) | {"PATCHBAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}
@@ -100,7 +114,7 @@ def running_site(data_dir: Path, provider: RunningProvider) -> Iterator[Site]:
         yield Site(f"http://127.0.0.1:{port}", provider, data_dir)
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        server.wait(timeout=120)
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
