@@ -51,6 +51,13 @@ class RunningProvider:
             time.sleep(0.005)
         raise AssertionError("no request came")
 
+    def wait_for_outcomes(self, *outcomes: str, within: float = 30.0) -> None:
+        """Until so many requests have ended, each like one of these; fails after `within` seconds."""
+        deadline = time.monotonic() + within
+        while (found := sorted(record.outcome for record in self.recorded)) != sorted(outcomes):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.005)
+
     def wait_for_outcome(self, outcome: str, *, within: float = 30.0) -> Recorded:
         """The last request, once its answer ended like that ("answered" or "cut"); fails after `within` seconds."""
         deadline = time.monotonic() + within
