@@ -83,7 +83,7 @@ def error_of(answer: httpx.Response) -> dict[str, Any]:
 def test_it_answers_and_leaves_one_trace_of_the_prompt(api: Api) -> None:
     answer = api.run(VALUES)
     assert answer.status_code == 200, answer.text
-    said, (trace,) = answer.json(), api.gateway.traces()
+    said, (trace,) = answer.json(), api.gateway.wait_for_traces(1)
     assert said["output"] == trace.body.output != ""
     assert (said["promptName"], said["version"], said["model"], said["connection"]) == ("Triage", 1, "GPT-4o mini", "GPT-4o mini key")
     assert said["usage"] == {"inputTokens": trace.input_tokens, "outputTokens": trace.output_tokens, "cachedTokens": trace.cached_tokens}
@@ -119,7 +119,7 @@ def test_all_that_is_wrong_with_the_values_is_named(api: Api) -> None:
         "variables.clam": ["The prompt has no variable “clam”."],
         "variables.claim": ["The variable “claim” needs a value."],
     }
-    (trace,) = api.gateway.traces()
+    (trace,) = api.gateway.wait_for_traces(1)
     assert (trace.status, trace.source_name, trace.model_name) == ("failed", "Triage", "GPT-4o mini")
     assert trace.request_id == error["requestId"]
     assert api.gateway.provider.recorded == []
@@ -192,7 +192,7 @@ def test_a_model_that_is_off_or_gone_is_409(api: Api) -> None:
     watch.announce(PLATFORM)
     gone = api.run(VALUES, prompt=prompt.pk)
     assert (gone.status_code, error_of(gone)["code"]) == (409, "model_not_found")
-    assert [trace.source_name for trace in api.gateway.traces()] == ["Off", "Off"]
+    assert [trace.source_name for trace in api.gateway.wait_for_traces(2)] == ["Off", "Off"]
 
 
 def test_a_failure_of_the_provider_is_told_without_its_secrets(api: Api) -> None:
@@ -202,7 +202,7 @@ def test_a_failure_of_the_provider_is_told_without_its_secrets(api: Api) -> None
     error = error_of(answer)
     assert (answer.status_code, error["code"]) == (502, "upstream_auth")
     assert "sk-wrong-key-of-harbor-4711" not in answer.text
-    (trace,) = api.gateway.traces()
+    (trace,) = api.gateway.wait_for_traces(1)
     assert (trace.status, trace.error_code, trace.request_id) == ("failed", "upstream_auth", error["requestId"])
 
 
@@ -223,7 +223,7 @@ def test_what_a_key_spends_on_prompts_is_spent_of_its_budget(api: Api) -> None:
     fill(offer(model_id="gpt-4o-mini", price=("1", "1")))
     made = make_new_key(api.gateway.cast.harbor, api.gateway.cast.alice, INVOKE, KeyTerms("Budgeted"))
     assert api.run(VALUES, key=made.text.show()).status_code == 200
-    (trace,) = api.gateway.traces()
+    (trace,) = api.gateway.wait_for_traces(1)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     assert trace.cost
     assert spent_since(Kind.KEY, [made.key.pk], api.gateway.cast.harbor.pk, today) == {made.key.pk: trace.cost}

@@ -134,7 +134,7 @@ def test_a_stream_that_breaks_raises_in_the_middle(gateway: Gateway, clients: Cl
         collect(stream, came)
     assert len(came) > 2
     trace = gateway.last_trace()
-    assert [trace.status, trace.error_code, len(gateway.traces())] == ["failed", "disconnected", 1]
+    assert [trace.status, trace.error_code, len(gateway.wait_for_traces(1))] == ["failed", "disconnected", 1]
     assert trace.body.output.startswith("You")
 
 
@@ -146,7 +146,7 @@ def test_a_bad_body_is_400(gateway: Gateway, clients: Clients, sdk: str, body: b
     path = "/chat/completions" if sdk == "openai" else "/v1/messages"
     with pytest.raises(error_of(sdk, "BadRequestError")):
         client.post(path, cast_to=object, content=body, options={"headers": {"content-type": "application/json"}})
-    assert [trace.status for trace in gateway.traces()] == ["failed"]
+    assert [trace.status for trace in gateway.wait_for_traces(1)] == ["failed"]
 
 
 @pytest.mark.parametrize("key", ["sk-nonsense", "pb_0123456789abcdef_" + "a" * 43])
@@ -186,7 +186,7 @@ def test_calls_with_a_key_that_is_over_leave_traces(gateway: Gateway, clients: C
     assert trace.request_id == caught.value.response.headers["x-patchbay-request-id"]
     with pytest.raises(error_of(sdk, "AuthenticationError")):
         client.models.list()
-    assert len(gateway.traces()) == 1, "looking what is there is no call"
+    assert len(gateway.wait_for_traces(1)) == 1, "looking what is there is no call"
 
 
 def collect(stream: Any, came: list[Any]) -> None:

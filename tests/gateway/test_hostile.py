@@ -103,7 +103,7 @@ def get(gateway: Gateway, path: str, key: str = "") -> httpx.Response:
 def post(gateway: Gateway, body: Any, *, key: str = "", path: str = "/v1/chat/completions") -> httpx.Response:
     data = body if isinstance(body, bytes) else json.dumps({"messages": [user()], **body}).encode()
     headers = {"authorization": f"Bearer {key or gateway.key}", "content-type": "application/json"}
-    return httpx.post(gateway.url + path, content=data, headers=headers, timeout=20)
+    return httpx.post(gateway.url + path, content=data, headers=headers, timeout=60)
 
 
 @pytest.mark.parametrize("model", ["x" * 8 * MIB, "Quick@" + "y" * 8 * MIB])

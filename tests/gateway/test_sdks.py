@@ -263,7 +263,7 @@ def test_the_async_clients(gateway: Gateway, clients: Clients) -> None:
     pieces, answer = asyncio.run(ask_both(gateway))
     assert f'You asked: "{ASK}"' in "".join(pieces)
     assert f'You asked: "{ASK}"' in answer
-    assert [trace.status for trace in gateway.traces()] == ["success", "success"]
+    assert [trace.status for trace in gateway.wait_for_traces(2)] == ["success", "success"]
 
 
 async def ask_both(gateway: Gateway) -> tuple[list[str], str]:
