@@ -222,7 +222,7 @@ def test_keys_rotate_while_secrets_are_read_and_written() -> None:
     def read() -> None:
         count = 0
         try:
-            while not done.is_set():
+            while not (done.is_set() and count):  # each at least once, whenever its thread comes to run
                 found = rows(workspace)
                 count += len(found)
                 problems.extend(row.connection.name for row in found if not opens(row))
