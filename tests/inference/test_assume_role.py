@@ -71,7 +71,7 @@ async def test_what_bedrock_repeats_in_a_header_is_masked_before_it_is_cut(setti
     key = SessionKey("w", "", 0, "arn:aws:iam::123456789012:role/R", "pb-1", "eu-west-1", "eu-west-1", "{}", "pb-a-b")
     async with serve(repeating) as server:
         settings.PATCHBAY_AWS_ENDPOINT_URL = f"http://127.0.0.1:{server.port}"
-        target = Target(bedrock_definition(), {}, {"region": "eu-west-1"}, limits=Limits(total=5), authorization=RoleAuthorization(key))
+        target = Target(bedrock_definition(), {}, {"region": "eu-west-1"}, limits=Limits(total=60), authorization=RoleAuthorization(key))
         result = await pipeline.run(target, {"prompt": "hi"}, rules=[loopback_rule(server.port)])
     assert len(server.requests) == 2
     assert result.failure

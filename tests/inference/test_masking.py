@@ -26,7 +26,7 @@ async def test_an_error_text_is_masked_before_it_is_cut(filler: int) -> None:
     said = {"error": {"message": "." * filler + KEY}}
     async with serve(answering(answer(401, said))) as server:
         definition = Definition(url=f"http://127.0.0.1:{server.port}/", headers=(Header("x-api-key", secret=True),), body='"{{prompt}}"')
-        target = Target(definition, {"x-api-key": Secret(KEY)}, limits=Limits(total=5))
+        target = Target(definition, {"x-api-key": Secret(KEY)}, limits=Limits(total=60))
         result = await pipeline.run(target, {"prompt": "hi"}, rules=[loopback_rule(server.port)])
     assert result.failure
     assert KEY[:12] not in json.dumps(result.to_json())

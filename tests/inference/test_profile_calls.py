@@ -37,7 +37,7 @@ def echo(provider: RunningProvider, path: str = "/echo", **more: Any) -> Definit
 
 
 def run(definition: Definition, profile: AuthorizationProfile) -> Result:
-    target = with_profile(Target(definition, limits=Limits(total=10)), profile)
+    target = with_profile(Target(definition, limits=Limits(total=60)), profile)
     return async_to_sync(pipeline.run)(target, {"prompt": "Hello"}, rules=rules.current())
 
 

@@ -305,7 +305,7 @@ async def test_a_provider_that_takes_too_long(provider: RunningProvider) -> None
     found, setup = easy_provider("openai")
     base_url = f"{provider.url}/fault/hang"
     definition = definition_of(found, setup, "gpt-4o", base_url, features=(), modalities=())
-    target = Target(definition, {"authorization": Secret(WRONG)}, limits=Limits(first_byte=0.2, total=1))
+    target = Target(definition, {"authorization": Secret(WRONG)}, limits=Limits(first_byte=0.2, total=60))
     rule = EgressRule(id="test", host="127.0.0.1", ports=(provider.port,), scheme="http")
     result = await pipeline.check(target, setup.check(base_url, "gpt-4o"), rules=[rule])
     assert result.failure

@@ -75,7 +75,7 @@ def test_a_slow_first_byte_is_told_apart_from_a_slow_end(sheet: Sheet, allowed: 
     """Spec 04: the model's own time limits."""
     triage(sheet, allowed, path="/fault/hang").save("draft")
     model = ExternalModel.objects.get()
-    for path, first_byte, total, code in [("hang", 1, 5, "first_byte_timeout"), ("drip", 1, 1, "timeout")]:
+    for path, first_byte, total, code in [("hang", 1, 60, "first_byte_timeout"), ("drip", 60, 1, "timeout")]:
         ExternalModel.objects.update(first_byte_seconds=first_byte, total_seconds=total)
         edit = Sheet(sheet.client).open(model.pk)
         edit.fill(url=f"{allowed.url}/fault/{path}/triage/v3/assess").test(prompt="Hail")
