@@ -141,7 +141,8 @@ def prompt_compare(request: WorkspaceRequest, prompt_id: UUID) -> HttpResponse:
     new = version_of(request, found, "new", found.newest)
     old = version_of(request, found, "old", max(1, found.newest - 1))
     numbers = list(found.versions.values_list("number", flat=True)[:200])
-    context = {"prompt": found, "old": old, "new": new, "numbers": numbers, "sections": compare(old, new)}
+    older = sorted({old.number, new.number} - {found.newest}, reverse=True)
+    context = {"prompt": found, "old": old, "new": new, "numbers": numbers, "sections": compare(old, new), "older": older}
     return render_page(request, "playground/prompt_compare.html", context)
 
 

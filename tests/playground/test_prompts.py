@@ -1,5 +1,6 @@
 """Saved prompts: from the playground and back, versions, conflicts, a model that is gone, runs (spec 04, Prompts)."""
 
+import re
 from typing import Any
 
 import pytest
@@ -80,10 +81,13 @@ def test_versions_are_compared_and_restored(page: Page, saved: Prompt) -> None:
     assert '<del><span class="vh">Removed: </span>Sort this:</del>' in html
     assert '<ins><span class="vh">Added: </span>Sort this now:</ins>' in html
     assert "Temperature: 0.9" in html
+    assert re.findall(r">Restore version (\d)<", html) == ["1"], "the newest is there already"
     page.client.post(page.url("prompt_restore", saved.pk), {"version": "1"})
     newest = saved.versions.first()
     assert newest is not None
     assert (newest.number, newest.restored_from, newest.script.prompt) == (3, 1, "Sort this:\n{{claim}}")
+    html = page.client.get(page.url("prompt_compare", saved.pk), {"old": "1", "new": "2"}).content.decode()
+    assert re.findall(r">Restore version (\d)<", html) == ["2", "1"]
 
 
 def test_renaming_and_deleting(page: Page, saved: Prompt, cast: Cast, client_for: ClientFor) -> None:
