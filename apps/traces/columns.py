@@ -18,8 +18,8 @@ class Extra:
 
 
 EXTRAS = (
-    Extra("model", "Model"),
-    Extra("connection", "Connection"),
+    Extra("model", "Model", "cell-name"),
+    Extra("connection", "Connection", "cell-name"),
     Extra("tokens", "Tokens", "num"),
     Extra("cost", "Cost", "num"),
     Extra("first_token", "Time to first token", "num"),

@@ -6,6 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 DEFAULT_PERIOD = "30d"
 CUSTOM = "custom"
+FIRST_DAY, LAST_DAY = (
+    date(1970, 1, 1),
+    date(9000, 1, 1),
+)  # further out, the hours of a time zone do not fit into the calendar
 
 PERIODS = {
     "today": "Today",
@@ -52,7 +56,11 @@ def period_of(key: str, zone: tzinfo, now: datetime, first: date | None = None, 
         key = key if key in DAYS else DEFAULT_PERIOD
         days = DAYS[key](now.astimezone(zone).date())
     start, end = days
-    return Period(key, midnight(start, zone) if start else None, midnight(end + timedelta(days=1), zone) if end else None)
+    return Period(key, midnight(within(start), zone) if start else None, midnight(within(end) + timedelta(days=1), zone) if end else None)
+
+
+def within(day: date) -> date:
+    return min(max(day, FIRST_DAY), LAST_DAY)
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:

@@ -203,6 +203,26 @@ def test_periods_are_days_of_the_readers_zone(period: str, days: list[int], cast
         assert sorted(by_id[found] for found in shown(client_for(cast.alice), f"?period={period}")) == days
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Pacific/Honolulu"])
+def test_the_ends_of_the_calendar_are_dates_like_others(zone: str, cast: Cast, client_for: ClientFor) -> None:
+    """A day more, or the hours of a time zone, do not fit in."""
+    cast.alice.timezone = zone
+    cast.alice.save()
+    keep(entry(cast.harbor))
+    alice = client_for(cast.alice)
+    assert len(shown(alice, "?period=custom&first=0001-01-01&last=9999-12-31")) == 1
+    assert shown(alice, "?period=custom&first=0001-01-01&last=0001-01-01") == []
+    assert shown(alice, "?period=custom&first=9999-12-31") == []
+
+
+def test_long_names_are_whole_in_the_title(cast: Cast, client_for: ClientFor) -> None:
+    keep(entry(cast.harbor, model_name="m" * 200, source_name="s" * 200))
+    alice = client_for(cast.alice)
+    page = alice.post(LIST + "columns/", {"column": ["model"], "next": LIST}, follow=True).content.decode()
+    assert f'<td class="cell-meta cell-name" title="{"s" * 200}">' in page
+    assert f'<td class="cell-name cell-line" data-label="Model" title="{"m" * 200}">' in page
+
+
 def test_members_see_their_own_calls_only(cast: Cast, client_for: ClientFor, calls: dict[str, Trace]) -> None:
     bob = client_for(cast.bob)
     assert names(bob, "", calls) == {"slow", "cancelled"}
