@@ -54,7 +54,9 @@ document.addEventListener("submit", async (event) => {
     state.textContent = `${rows.toLocaleString("en")} rows, ${(size / 1e6).toFixed(1)} MB`;
     if (Date.now() - spoken > SPOKEN) { spoken = Date.now(); announce(state.textContent); }
   };
+  // The focus goes along with what can be pressed: a button that is disabled or hidden loses it to the page behind.
   stop.hidden = false;
+  stop.focus();
   go.disabled = true;
   say("Exporting");
   try {
@@ -68,8 +70,9 @@ document.addEventListener("submit", async (event) => {
     say(abort.signal.aborted ? "Stopped. Nothing was saved." : error.message || "The export broke off. Nothing was saved.");
   } finally {
     running.delete(form);
-    stop.hidden = true;
     go.disabled = false;
+    if (stop === document.activeElement) go.focus();
+    stop.hidden = true;
   }
 });
 
