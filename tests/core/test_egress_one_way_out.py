@@ -1,7 +1,7 @@
 """Spec 07 A5 and B: one way out of the process, and one place where secrets are opened. Read from the code itself."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -23,11 +23,11 @@ STAND_ALONE = "demo/provider/"  # a server of its own, which imports nothing of 
 LISTENERS = {"demo/serving.py", "demo/management/commands/demo.py"}  # take connections on loopback, open none
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(APPS.rglob("*.py")):
-        name = str(path.relative_to(APPS))
-        if not name.startswith(STAND_ALONE):
-            yield name, ast.parse(path.read_text())
+@cache
+def modules() -> list[tuple[str, ast.Module]]:
+    """Every module with its syntax tree, parsed once for all the tests here."""
+    named = [(str(path.relative_to(APPS)), path) for path in sorted(APPS.rglob("*.py"))]
+    return [(name, ast.parse(path.read_text())) for name, path in named if not name.startswith(STAND_ALONE)]
 
 
 def imported(tree: ast.Module) -> set[str]:
