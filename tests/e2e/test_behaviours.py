@@ -74,6 +74,18 @@ def bench(window: BrowserContext, static_server: str) -> Iterator[Bench]:
     assert made.problems == []
 
 
+@pytest.fixture
+def timed(browser: Browser, static_server: str) -> Iterator[Bench]:
+    """In a window of its own, whose clock goes on as it is told to, and not while a busy machine takes its time."""
+    context = browser.new_context()
+    made = Bench(context.new_page(), static_server)
+    made.page.clock.install(time=0)
+    made.page.clock.pause_at(1)
+    yield made
+    context.close()
+    assert made.problems == []
+
+
 EDITOR = """<div class="editor" data-editor data-vars="prompt system_prompt line-of.business" data-required="prompt">
 <div class="editor__bar"><button class="var" type="button" data-insert="{{prompt}}">prompt</button>
 <button type="button" data-format>Format</button></div>
@@ -241,11 +253,10 @@ def test_clicking_a_value_wires_it_to_the_armed_slot(bench: Bench) -> None:
 TOAST = '<div class="toast" data-toast{0}><b>{1}</b><button type="button" data-dismiss aria-label="Dismiss {1}">x</button></div>'
 
 
-def test_toasts_go_by_themselves_errors_stay(bench: Bench) -> None:
-    bench.page.clock.install()
+def test_toasts_go_by_themselves_errors_stay(timed: Bench) -> None:
     toasts = TOAST.format("", "Saved") + TOAST.format('="stays"', "Refused")
-    bench.answer("/act", f'<div id="toasts" hx-swap-oob="beforeend">{toasts}</div>')
-    page = bench.show('<button hx-post="/act" hx-swap="none">Act</button>')
+    timed.answer("/act", f'<div id="toasts" hx-swap-oob="beforeend">{toasts}</div>')
+    page = timed.show('<button hx-post="/act" hx-swap="none">Act</button>')
     page.get_by_role("button", name="Act").click()
     expect(page.get_by_text("Saved")).to_be_visible()
     page.clock.run_for(5000)
@@ -256,23 +267,22 @@ def test_toasts_go_by_themselves_errors_stay(bench: Bench) -> None:
     expect(page.get_by_text("Refused")).to_have_count(0)
 
 
-def test_a_newer_toast_about_the_same_takes_the_older_ones_place(bench: Bench) -> None:
+def test_a_newer_toast_about_the_same_takes_the_older_ones_place(timed: Bench) -> None:
     """Two that contradict each other, both with Undo, would leave open what is true now."""
     undo = '<div class="toast" data-toast><b>{0}</b><form method="post" action="/switch/{1}/?on={2}"></form></div>'
     shown = [undo.format("It is off", "a", 1), undo.format("Other is off", "b", 1), undo.format("It is on", "a", 0)]
     for number, toast in enumerate(shown):
-        bench.answer(f"/act/{number}", f'<div id="toasts" hx-swap-oob="beforeend">{toast}</div>')
-    page = bench.show("".join(f'<button hx-post="/act/{number}" hx-swap="none">Act {number}</button>' for number in range(3)))
+        timed.answer(f"/act/{number}", f'<div id="toasts" hx-swap-oob="beforeend">{toast}</div>')
+    page = timed.show("".join(f'<button hx-post="/act/{number}" hx-swap="none">Act {number}</button>' for number in range(3)))
     for number in range(3):
         page.get_by_role("button", name=f"Act {number}").click()
         expect(page.locator(".toast").last).to_contain_text(("It is off", "Other is off", "It is on")[number])
     assert page.locator(".toast b").all_inner_texts() == ["Other is off", "It is on"]
 
 
-def test_a_toast_waits_while_the_pointer_is_on_it(bench: Bench) -> None:
-    bench.page.clock.install()
-    bench.answer("/act", f'<div id="toasts" hx-swap-oob="beforeend">{TOAST.format("", "Saved")}</div>')
-    page = bench.show('<button hx-post="/act" hx-swap="none">Act</button>')
+def test_a_toast_waits_while_the_pointer_is_on_it(timed: Bench) -> None:
+    timed.answer("/act", f'<div id="toasts" hx-swap-oob="beforeend">{TOAST.format("", "Saved")}</div>')
+    page = timed.show('<button hx-post="/act" hx-swap="none">Act</button>')
     page.get_by_role("button", name="Act").click()
     page.get_by_text("Saved").hover()
     page.clock.run_for(20000)
