@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.support.provider import RunningProvider, provider_server
 from tests.support.site import PASSWORD, Site, make_site, running_site
@@ -103,6 +103,7 @@ class Journey:
 
         The themes differ in colours alone (tests/core/test_themes.py): in the dark one only rules about colours can find something else.
         """
+        settled(self.page)
         for theme, rules in (("light", EVERY_RULE), ("dark", COLOURS)):
             self.page.emulate_media(color_scheme=theme)
             found = [f"{where}, {theme}: {each['id']} {each['nodes'][0]['html'][:200]}" for each in run_axe(self.page, rules)]
@@ -115,6 +116,19 @@ class Journey:
             assert not self.page.evaluate(wide), f"{where} scrolls sideways at {width} px"
         if size:
             self.page.set_viewport_size(size)
+
+
+def settled(page: Page) -> None:
+    """The page is there with its scripts, and what it asked for has come: htmx marks what waits for an answer as soon as it asks."""
+    page.wait_for_load_state()
+    expect(page.locator(".htmx-request")).to_have_count(0)
+
+
+def double_click(button: Locator) -> None:
+    """Both clicks before any answer to the first, however slow the machine is; later, the second would be for what comes after it."""
+    settled(button.page)
+    expect(button).to_be_enabled()
+    button.evaluate("button => { button.click(); button.click(); }")
 
 
 def run_axe(page: Page, rules: dict[str, Any]) -> list[dict[str, Any]]:

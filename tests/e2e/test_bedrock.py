@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import Journey
+from tests.e2e.conftest import Journey, settled
 from tests.support.site import PASSWORD, Site, manage
 
 pytestmark = pytest.mark.e2e
@@ -62,6 +62,7 @@ def leave(page: Page, selector: str, value: str, answer: str) -> None:
     with page.expect_response(f"**/models/bedrock/{answer}/"):
         page.fill(selector, value)
         page.press(selector, "Tab")
+    settled(page)
 
 
 def fill_in(page: Page, role_arn: str, model_id: str = NOVA, name: str = "Nova Pro (EU)") -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import Journey
+from tests.e2e.conftest import Journey, settled
 from tests.support.site import Site, manage
 
 pytestmark = pytest.mark.e2e
@@ -32,6 +32,7 @@ def run(page: Page, site: Site, ends: str) -> None:
     """One call that may cost 50 dollars."""
     page.goto(site.page("playground/"))
     page.get_by_label("Lane 1: model and connection").select_option(label="Dear, Dear prod")
+    settled(page)  # the answer takes the place of the whole form
     page.get_by_role("textbox", name="Prompt", exact=True).fill("Is hail covered?")
     page.get_by_label("Maximum output tokens", exact=True).fill("50")
     page.locator("#run").click()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import Journey
+from tests.e2e.conftest import Journey, double_click, settled
 from tests.support.easy import ANTHROPIC, AZURE, FIVE, OPENAI, WRONG, Played
 from tests.support.site import ROOT, Site
 
@@ -242,10 +242,12 @@ def test_by_keyboard(journey: Journey, stocked: Site) -> None:
     expect(page.locator("dialog [value=anthropic]")).to_be_checked()
     page.keyboard.press("Enter")
     expect(page.locator("#model-q")).to_be_focused()
-    page.keyboard.type("opus")
+    with page.expect_response(re.compile(r"q=opus")):
+        page.keyboard.type("opus")
     expect(page.locator("#model-options")).not_to_contain_text("haiku")
     with page.expect_response(re.compile(r"q=opus")):
         page.keyboard.press("Enter")  # in the search: searches, and does not go on
+    settled(page)
     expect(page.locator("#model-q")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -276,7 +278,7 @@ def test_a_double_click_and_a_dialog_closed_meanwhile(journey: Journey, stocked:
     to_the_key(page, stocked, OPENAI)
     fill_in(page, stocked, OPENAI, name="twice", key=OPENAI.keys.rate_limited)
     page.fill("#id_base_url", f"{stocked.provider.url}/fault/slow/0.3/openai/v1")
-    page.locator("dialog .dialog__foot").get_by_role("button", name="Confirm").dblclick()
+    double_click(page.locator("dialog .dialog__foot").get_by_role("button", name="Confirm"))
     expect(page.locator("dialog .notice--bad")).to_contain_text("The key could not be checked")
     journey.check("rate limited")
 

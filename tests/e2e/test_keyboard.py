@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import Journey
+from tests.e2e.conftest import Journey, settled
 from tests.support.site import Site
 
 pytestmark = pytest.mark.e2e
@@ -36,6 +36,7 @@ def active_model(page: Page, site: Site, name: str) -> None:
     page.get_by_role("button", name="Confirm without a test").focus()
     page.keyboard.press("Enter")
     expect(page.locator("tbody tr", has_text=name).locator(".badge")).to_have_text("Active")
+    settled(page)
 
 
 def test_the_focus_stays_with_what_was_used(journey: Journey, site: Site) -> None:
@@ -61,6 +62,7 @@ def test_the_focus_stays_with_what_was_used(journey: Journey, site: Site) -> Non
     assert page.url.endswith("?q=keyed")  # a dialog that was opened over the list leaves its filter alone
 
     page.get_by_role("link", name="Keyed").click()
+    settled(page)
     add = page.get_by_role("link", name="Add connection")
     add.focus()
     page.keyboard.press("Enter")
@@ -126,8 +128,8 @@ def test_the_filter_is_announced_and_its_address_is_short(journey: Journey, site
     active_model(page, site, "Announced")
     page.keyboard.press("/")
     page.keyboard.type("announced")
+    expect(page).to_have_url(site.page("models/?q=announced"))
     expect(page.locator("#live")).to_have_text("1 model found")
-    assert page.url == site.page("models/?q=announced")
     page.keyboard.press("Control+A")
     page.keyboard.type("no such model")
     page.keyboard.press("Enter")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from apps.demo.provider.authorization import CLIENTS, access_tokens, refresh_tokens
-from tests.e2e.conftest import Journey
+from tests.e2e.conftest import Journey, settled
 from tests.support.site import Site
 
 pytestmark = pytest.mark.e2e
@@ -80,6 +80,7 @@ def test_client_credentials_from_the_form_to_an_answer(journey: Journey, site: S
     page.get_by_label("Authorization fields 1 value").fill("Bearer {{access_token}}")
     journey.check("filled in")
     page.get_by_role("button", name="Add profile").click()
+    settled(page)
     page.get_by_role("button", name="Test Claims gateway").click()
     expect(row_of(page, "Claims gateway").locator(".badge")).to_have_text("Not configured")
     expect(row_of(page, "Claims gateway")).to_contain_text("Client ID or secret is wrong")
@@ -91,6 +92,7 @@ def test_client_credentials_from_the_form_to_an_answer(journey: Journey, site: S
     page.get_by_label("Client secret").fill(CLIENTS[CLIENT])
     page.get_by_role("button", name="Save changes").click()
     page.get_by_role("link", name="Claims gateway", exact=True).click()
+    settled(page)
     page.locator("#edit").get_by_role("button", name="Test").click()
     expect(page.locator("#profile-outcome")).to_contain_text("Token received in")
     expect(row_of(page, "Claims gateway").locator(".badge")).to_have_text("Configured")
@@ -107,6 +109,7 @@ def test_client_credentials_from_the_form_to_an_answer(journey: Journey, site: S
     expect(page.locator(".toast")).to_contain_text("Claims assessor is active")
 
     page.get_by_role("link", name="Claims assessor").click()
+    settled(page)
     page.get_by_role("button", name=re.compile("^Actions for Claims assessor")).last.click()
     page.get_by_role("button", name="Test", exact=True).locator("visible=true").click()
     expect(page.locator(".toast", has_text="works")).to_be_visible()
@@ -159,6 +162,7 @@ def test_authorization_code_through_the_consent_page(journey: Journey, site: Sit
     access_tokens._kept.clear()
     refresh_tokens._kept.clear()
     page.get_by_role("link", name="On-prem assessor").click()
+    settled(page)
     page.get_by_role("button", name=re.compile("^Actions for On-prem assessor")).last.click()
     page.get_by_role("button", name="Test", exact=True).locator("visible=true").click()
     expect(page.locator("tbody tr").first).to_contain_text("Not configured: On-prem vLLM")
