@@ -21,9 +21,6 @@ MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     # A file, as in use: an in-memory database shared by threads knows neither WAL nor the busy timeout.
     DATABASES["default"]["TEST"] = {"NAME": os.path.join(os.environ["PATCHBAY_DATA_DIR"], "test.sqlite3")}  # noqa: F405
-else:
-    # A commit need not wait for the disk: only a crash of the database server itself could lose one, and no test makes that happen.
-    DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"  # noqa: F405
 
 WHITENOISE_AUTOREFRESH = True  # looks a static file up when it is asked for, instead of listing 205 of them for every test's client
 
