@@ -15,6 +15,7 @@ from apps.external_models.models import ExternalModel
 from apps.traces.models import Trace, TraceName
 from apps.traces.names import MOST
 from apps.traces.search import LOOK
+from apps.traces.templatetags.traces import UNKNOWN
 from tests.conftest import ClientFor
 from tests.support.calls import entry, keep, make_traces
 from tests.support.cast import Cast
@@ -232,6 +233,15 @@ def test_members_see_their_own_calls_only(cast: Cast, client_for: ClientFor, cal
     assert figures[0] == "2", "figures tell of no other calls either"
     assert "Your own calls." in bob.get(LIST).content.decode()
     assert 'href="/w/harbor/traces/"' not in client_for(cast.vic).get("/w/harbor/models/").content.decode()
+
+
+def test_without_a_call_the_page_leads_to_one(cast: Cast, client_for: ClientFor) -> None:
+    page = client_for(cast.alice).get(LIST).content.decode()
+    assert "No calls in this period" in page
+    assert '<a class="btn" href="/w/harbor/playground/">Open the playground</a>' in page
+    assert "Open the playground" not in client_for(cast.rita).get(LIST).content.decode()
+    figures = re.findall(r'<div class="figure">([^<]*)<', page)
+    assert figures == ["0", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, "0", UNKNOWN], "nothing was called, so no cost is unknown"
 
 
 def in_seconds(text: str) -> float:
