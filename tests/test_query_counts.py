@@ -320,7 +320,7 @@ PAGES = [
     Page("onboarding:bedrock_new", 7, models),
     Page("onboarding:edit", 11, bedrock),
     Page(LIST, 8, bedrock_list, total=True),
-    Page("connections:connection_list", 9, bedrock),
+    Page("connections:connection_list", 10, bedrock),
     Page("onboarding:add_model", 4, models),
     Page("onboarding:easy_provider", 5, providers),
     Page("onboarding:easy_model", 7, catalogue),

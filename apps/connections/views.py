@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.budgets import Budget
 from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest, actor_of
+from apps.catalog.queries import find
 from apps.connections import actions
 from apps.connections.forms import CredentialsForm
 from apps.connections.models import Connection
@@ -56,7 +57,8 @@ def connection_list(request: WorkspaceRequest, model_id: UUID) -> HttpResponse:
     model = get_model(request.workspace, model_id)
     connections = list_connections(model)
     has_budgets = any(each.budget for each in connections)
-    context = {"model": model, "connections": connections, "has_budgets": has_budgets, "tab": "connections"}
+    known = find(model.provider, model.definition.model) if model.definition.model else None
+    context = {"model": model, "connections": connections, "has_budgets": has_budgets, "known": known, "tab": "connections"}
     return render_page(request, PAGE, context, partial="table")
 
 

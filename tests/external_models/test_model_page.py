@@ -14,7 +14,8 @@ from apps.external_models.models import ExternalModel
 from apps.providers.types import DataType, Variable
 from tests.conftest import ClientFor
 from tests.support.cast import Cast
-from tests.support.models import KEY, actor, author, definition, make_connection, make_model
+from tests.support.catalog import fill, offer
+from tests.support.models import KEY, actor, author, definition, make_connection, make_easy_model, make_model
 from tests.support.page import read
 
 HTMX = {"HX-Request": "true"}
@@ -38,6 +39,18 @@ FULL = Definition(
     body='{"ask": "{{prompt}}", "evil": "</code><script>alert(1)</script>"}',
     paths=Paths("result.text", "usage.in", ""),
 )
+
+
+def test_the_page_says_what_the_catalogue_knows(cast: Cast, adam: Client) -> None:
+    fill(offer(model_id="gpt-4o-mini", context_window=128_000, price=("0.15", "0.6")))
+    known = make_easy_model(cast.harbor, cast.alice)
+    unknown = make_easy_model(cast.harbor, cast.alice, "gpt-of-ours", name="second key")
+    pages = [adam.get(reverse("connections:connection_list", args=["harbor", model.pk])) for model in (known, unknown)]
+    said = [read(page).one("aside").text for page in pages]
+    for text in ("128,000 tokens", "$0.15 per million", "$0.60 per million", "genai-prices", "Streaming"):
+        assert text in said[0]
+    assert "Streaming" in said[1]
+    assert "per million" not in said[1], "what is not known is not shown"
 
 
 def test_the_definition_says_everything_but_secrets(cast: Cast, adam: Client) -> None:
