@@ -69,7 +69,7 @@ def visible_trace(request: WorkspaceRequest, trace_id: UUID) -> Trace:
 
 def document_of(text: str) -> Mapping[str, Any]:
     if not text:
-        raise NotReplayable("The workspace does not keep what calls say, so there is nothing to fill in.")
+        raise NotReplayable("What it said is not kept, or not any more, so there is nothing to fill in.")
     try:
         document = json.loads(text)
         # Halves of surrogate pairs stand in JSON as escapes, and in no page.

@@ -107,8 +107,12 @@ def test_a_model_or_connection_that_is_gone_is_said(cast: Cast, client_for: Clie
 
 def test_what_cannot_be_read_says_so(cast: Cast, client_for: ClientFor, model: ExternalModel, url: str) -> None:
     bob = client_for(cast.bob)
-    for kept, said in (("", "does not keep"), ('{"messages": [', "cut or masked")):
+    for kept, said in (("", "is not kept, or not any more"), ('{"messages": [', "cut or masked")):
         assert said in bob.get(f"{url}?trace={trace_of(cast, model, cast.bob, 'openai', kept).pk}").content.decode()
+    TraceBody.objects.all().delete()
+    assert "is not kept, or not any more" in bob.get(f"{url}?trace={Trace.objects.latest('started_at').pk}").content.decode(), (
+        "a month later"
+    )
 
 
 ODD = [
