@@ -252,6 +252,7 @@ def test_keys_rotate_while_secrets_are_read_and_written() -> None:
 
     assert problems == []
     assert min(reads) > 0
+    run("--reencrypt")  # a value that was sealed before the first rotation may have been stored after the second: the next one finds it
     assert first_key not in keys_of(workspace)
     assert all(opens(row) for row in rows(workspace))
 

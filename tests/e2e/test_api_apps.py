@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Error, expect
 
-from tests.e2e.conftest import Journey, double_click, settled
+from tests.e2e.conftest import Journey, double_click, eventually, settled
 from tests.support.site import PASSWORD, Site
 
 pytestmark = pytest.mark.e2e
@@ -90,7 +90,7 @@ def test_from_no_app_to_a_key_and_back(journey: Journey, site: Site) -> None:
     page.get_by_role("button", name="Revoke key").click()
     expect(page.locator("tbody tr", has_text="production")).to_contain_text("Revoked")
     # "Within a second", in every process; on a busy machine, soon.
-    page.wait_for_function("key => fetch('/v1/models', {headers: {'x-api-key': key}}).then(answer => answer.status === 401)", arg=key)
+    eventually(page, "key => fetch('/v1/models', {headers: {'x-api-key': key}}).then(answer => answer.status === 401)", key)
     journey.forgive("401")
 
     page.get_by_role("button", name="Actions for intake-service").click()

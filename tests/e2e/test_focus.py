@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.conftest import Journey, settled
+from tests.e2e.conftest import Journey, eventually, settled
 from tests.support.site import Site, manage
 
 pytestmark = pytest.mark.e2e
@@ -32,8 +32,8 @@ def test_the_focus_is_kept_and_seen(browser: Browser, site: Site) -> None:
         settled(page)
         page.set_viewport_size({"width": 1440, "height": 500})
         page.locator("#id_system_prompt").focus()
-        page.mouse.wheel(0, 2000)
-        page.wait_for_function("scrollY > 200")
+        page.evaluate("scrollTo(0, 2000)")
+        eventually(page, "scrollY > 200")
         page.keyboard.press("Shift+Tab")
         expect(page.get_by_role("link", name="Load a saved prompt")).to_be_focused()
-        page.wait_for_function("document.activeElement.getBoundingClientRect().top >= document.querySelector('.topbar').offsetHeight")
+        eventually(page, "document.activeElement.getBoundingClientRect().top >= document.querySelector('.topbar').offsetHeight")
