@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
-
-from apps.accounts.permissions import Permission
 from apps.accounts.requests import WorkspaceRequest
 from apps.playground.choices import Choices
 from apps.playground.draft import Draft, Pick
 from apps.playground.script import Script, Turn, as_typed
 from apps.providers.chat import Role
 from apps.traces.models import Trace
+from apps.traces.queries import get_trace, own_only
 from apps.traces.record import Api
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
@@ -31,7 +29,7 @@ class NotReplayable(Exception):
 
 def replayed(request: WorkspaceRequest, trace_id: UUID, choices: Choices) -> tuple[Draft, list[str]]:
     """The call of a trace, and sentences about what of it is not there. Raises Http404 and NotReplayable."""
-    trace = visible_trace(request, trace_id)
+    trace = get_trace(request.workspace, trace_id, own=own_only(request))
     body = getattr(trace, "body", None)
     document = document_of(body.input if body else "")
     draft, left_out = of_variables(document) if trace.api == Api.VARIABLES else of_chat(document)
@@ -54,17 +52,6 @@ def picked(trace: Trace, choices: Choices) -> tuple[Pick | None, list[str]]:
 
 def gone_model(trace: Trace) -> str:
     return f"“{trace.model_name}” is not there any more: choose a model."
-
-
-def visible_trace(request: WorkspaceRequest, trace_id: UUID) -> Trace:
-    """As on the pages of traces: everybody's, or one's own."""
-    traces = Trace.objects.filter(workspace=request.workspace, pk=trace_id).select_related("body")
-    if Permission.READ_ALL_TRACES not in request.permissions:
-        traces = traces.filter(user_id=request.user.pk)
-    trace = traces.first()
-    if trace is None:
-        raise Http404("No such trace.")
-    return trace
 
 
 def document_of(text: str) -> Mapping[str, Any]:

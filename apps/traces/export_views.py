@@ -18,8 +18,7 @@ from apps.core.limits import has_room
 from apps.traces.actions import record_export
 from apps.traces.export import FORMATS, export
 from apps.traces.forms import OF_PAGE, TraceFilterForm, without
-from apps.traces.queries import list_traces
-from apps.traces.views import own_only
+from apps.traces.queries import list_traces, own_only
 
 PER_MINUTE = 10  # exports that a person may begin
 WINDOW = 60  # seconds

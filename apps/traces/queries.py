@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest
 from django.utils import timezone
 
 from apps.accounts.models import Workspace
+from apps.accounts.permissions import Permission
+from apps.accounts.requests import WorkspaceRequest
 from apps.core.pagination import Page, paginate
 from apps.external_models.models import ExternalModel
 from apps.traces.conditions import combine, read_request_id
@@ -21,6 +23,11 @@ from apps.traces.search import containing
 
 MAX_CHOICES = 400  # connections with their models that the selects list; others are found by *Add filter*
 NEWEST_FIRST = ("-started_at", "-id")
+
+
+def own_only(request: WorkspaceRequest) -> UUID | None:
+    """The person whose calls alone may be seen, None for who may see everybody's."""
+    return None if Permission.READ_ALL_TRACES in request.permissions else request.user.pk
 
 
 def page_of_traces(request: HttpRequest, workspace: Workspace, filters: TraceFilters, *, own: UUID | None) -> Page[Trace]:

@@ -26,11 +26,6 @@ from apps.traces.periods import CUSTOM, PERIODS
 PAGE = "traces/trace_list.html"
 
 
-def own_only(request: WorkspaceRequest) -> UUID | None:
-    """The person whose calls alone may be seen, None for who may see everybody's."""
-    return None if Permission.READ_ALL_TRACES in request.permissions else request.user.pk
-
-
 @require_GET
 @require(Permission.READ_OWN_TRACES)
 def trace_list(request: WorkspaceRequest) -> HttpResponse:
@@ -47,7 +42,7 @@ def show_list(request: WorkspaceRequest, context: dict[str, Any], model: Externa
             problem = str(error)
     form = TraceFilterForm(request.GET, zone=request.user.zone, model=model.pk if model else None)
     filters = form.values()
-    own = own_only(request)
+    own = queries.own_only(request)
     page = queries.page_of_traces(request, request.workspace, filters, own=own)
     context |= {
         "page": page,
@@ -113,7 +108,7 @@ def choose_columns(request: WorkspaceRequest) -> HttpResponse:
 @require_GET
 @require(Permission.READ_OWN_TRACES)
 def trace_detail(request: WorkspaceRequest, trace_id: UUID) -> HttpResponse:
-    trace = queries.get_trace(request.workspace, trace_id, own=own_only(request))
+    trace = queries.get_trace(request.workspace, trace_id, own=queries.own_only(request))
     has_model = trace.model_id and ExternalModel.objects.filter(workspace=request.workspace, pk=trace.model_id).exists()
     detail = Detail(trace, request.GET.dict())
     context = {"trace": trace, "detail": detail, "has_model": has_model, "receipt": receipt_of(trace)}
